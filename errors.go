@@ -1,0 +1,25 @@
+package dsr
+
+import "errors"
+
+// Errors that a host or an adapter branches on with [errors.Is].
+var (
+	// ErrNotFound: there is no such request, policy or part.
+	ErrNotFound = errors.New("dsr: not found")
+	// ErrConflict: somebody else changed the request first; read it again.
+	ErrConflict = errors.New("dsr: the request was changed meanwhile")
+	// ErrLeased: another process is advancing the request.
+	ErrLeased = errors.New("dsr: the request is being advanced elsewhere")
+	// ErrNoCollection: the database has no such table or collection.
+	ErrNoCollection = errors.New("dsr: no such collection in the database")
+	// ErrEmptyQuery: a query or a chunk names no rows, which some systems
+	// would read as all rows.
+	ErrEmptyQuery = errors.New("dsr: an empty selector selects nothing, never everything")
+	// ErrReadOnly: the connection may not be written to.
+	ErrReadOnly = errors.New("dsr: the connection is read-only")
+	// ErrChangedSince: rows were changed by others again and again, so
+	// that they could not be erased.
+	ErrChangedSince = errors.New("dsr: rows changed since they were collected")
+	// ErrShredded: the key that sealed this was destroyed.
+	ErrShredded = errors.New("dsr: the key was shredded")
+)

@@ -1,0 +1,3 @@
+module github.com/godsr/dsr
+
+go 1.26

@@ -1,0 +1,46 @@
+package dsr
+
+import "github.com/godsr/dsr/graph"
+
+// CollectionOutcome tells what a request found and did in one collection.
+type CollectionOutcome struct {
+	Address graph.Address `json:"address"`
+	State   graph.State   `json:"state"`
+	// Rows counts the data subject's rows, each once.
+	Rows int64 `json:"rows"`
+	// Uncastable counts input values that the type of a field could not
+	// take and that were therefore not asked for.
+	Uncastable int64 `json:"uncastable,omitempty"`
+	// Targeted counts the rows that erasure rules reached; Masked of them
+	// hold masked values now, or are deleted when Deleted is set.
+	Targeted int64 `json:"targeted,omitempty"`
+	Masked   int64 `json:"masked,omitempty"`
+	Deleted  bool  `json:"deleted,omitempty"`
+	// Gone rows had vanished before they could be erased.
+	Gone int64 `json:"gone,omitempty"`
+	// Changed rows were changed by others between collection and erasure;
+	// they were collected again and then masked, or are still open when
+	// State is failed.
+	Changed int64 `json:"changed,omitempty"`
+	// MaskedFields are the paths that erasure rules masked.
+	MaskedFields []string `json:"masked_fields,omitempty"`
+	// KeptFields are targeted primary keys, which are kept.
+	KeptFields []string `json:"kept_fields,omitempty"`
+	// Message says why the collection was skipped or failed.
+	Message string `json:"message,omitempty"`
+}
+
+// PackageOutcome tells of one delivered data package.
+type PackageOutcome struct {
+	// Rule is the key of the access rule.
+	Rule string `json:"rule"`
+	// Destination is the key of the storage destination.
+	Destination string `json:"destination"`
+	// Name is the name of the package there.
+	Name string `json:"name"`
+	// Bytes is its size and SHA256 its digest in hexadecimal digits.
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+	// Rows counts the rows in the package.
+	Rows int64 `json:"rows"`
+}

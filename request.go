@@ -1,0 +1,94 @@
+package dsr
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// Status is where a privacy request stands, in Fides' words.
+type Status string
+
+const (
+	// StatusPending: accepted, not yet worked on.
+	StatusPending Status = "pending"
+	// StatusInProcessing: data is being collected, delivered or erased.
+	StatusInProcessing Status = "in_processing"
+	// StatusRequiresInput: a person has to decide or to act.
+	StatusRequiresInput Status = "requires_input"
+	// StatusComplete: everything that the policy asks for is done.
+	StatusComplete Status = "complete"
+	// StatusError: stopped by a failure; [Requests.Retry] goes on from it.
+	StatusError Status = "error"
+	// StatusCanceled: withdrawn before anything was erased.
+	StatusCanceled Status = "canceled"
+)
+
+// Stage is the part of the work that a request is at.
+type Stage string
+
+// The stages in their order.
+const (
+	StagePlan    Stage = "plan"
+	StageCollect Stage = "collect"
+	StageDeliver Stage = "deliver"
+	StageJournal Stage = "journal"
+	StageErase   Stage = "erase"
+	StageFinish  Stage = "finish"
+	StageDone    Stage = "done"
+)
+
+// Identities are what is known of a data subject: values by kind of identity,
+// such as "email". They print as [redacted] under every verb.
+type Identities map[string][]string
+
+// Kinds returns the kinds in sorted order.
+func (ids Identities) Kinds() []string {
+	kinds := make([]string, 0, len(ids))
+	for kind := range ids {
+		kinds = append(kinds, kind)
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+const redacted = "[redacted]"
+
+// Format implements [fmt.Formatter] for every verb without showing a value.
+func (ids Identities) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// LogValue implements [slog.LogValuer] without showing a value.
+func (ids Identities) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Submission asks for a policy to be applied to a data subject.
+type Submission struct {
+	// Policy is the key of a policy of the engine.
+	Policy string
+	// Identities of the data subject; at least one value.
+	Identities Identities
+	// ExternalID is the host's own name for the request.
+	ExternalID string
+	// RequestedAt defaults to now.
+	RequestedAt time.Time
+}
+
+// Request is a privacy request as a host sees it.
+type Request struct {
+	ID          string
+	ExternalID  string
+	Policy      string
+	Status      Status
+	Stage       Stage
+	RequestedAt time.Time
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	// FinishedAt is zero until the request is complete.
+	FinishedAt time.Time
+	// Collections tells what was found and erased where, in plan order.
+	Collections []CollectionOutcome
+	// Packages were delivered, one for each access rule.
+	Packages []PackageOutcome
+	// Failure is what stopped the request last.
+	Failure string
+}
