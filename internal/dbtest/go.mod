@@ -1,0 +1,7 @@
+module github.com/godsr/dsr/internal/dbtest
+
+go 1.26
+
+require github.com/godsr/dsr v0.0.0
+
+replace github.com/godsr/dsr => ../..
