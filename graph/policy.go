@@ -1,5 +1,7 @@
 package graph
 
+import "fmt"
+
 // Category is a key of the taxonomy of data categories, such as
 // "user.contact.email".
 type Category string
@@ -65,4 +67,71 @@ func (p *Policy) Has(a Action) bool {
 		}
 	}
 	return false
+}
+
+// Check returns every fault of the policy: no key, no rules, duplicate rule
+// keys, unknown actions and categories, missing or misplaced masking. A nil
+// taxonomy stands for [DefaultTaxonomy].
+func (p *Policy) Check(t *Taxonomy) Diagnostics {
+	if t == nil {
+		t = DefaultTaxonomy()
+	}
+	var faults Diagnostics
+	subject := "policy " + p.Key
+	fault := func(format string, args ...any) {
+		faults = append(faults, Diagnostic{Severity: Error, Subject: subject, Message: fmt.Sprintf(format, args...)})
+	}
+	if p.Key == "" {
+		fault("it has no key")
+	}
+	if len(p.Rules) == 0 {
+		fault("it has no rules")
+	}
+	keys := map[string]bool{}
+	for i := range p.Rules {
+		rule := &p.Rules[i]
+		switch {
+		case rule.Key == "":
+			fault("rule %d has no key", i+1)
+		case keys[rule.Key]:
+			fault("two rules have the key %q", rule.Key)
+		}
+		keys[rule.Key] = true
+		rule.check(t, fault)
+	}
+	return faults
+}
+
+func (r *Rule) check(t *Taxonomy, fault func(string, ...any)) {
+	switch r.Action {
+	case Access:
+		if r.Masking != nil {
+			fault("rule %q hands data over and cannot mask it; remove its masking or make it an erasure rule", r.Key)
+		}
+	case Erasure:
+		if r.Masking == nil || r.Masking.Strategy == "" {
+			fault("rule %q erases and needs a masking strategy", r.Key)
+		}
+		if r.Destination != "" {
+			fault("rule %q erases and has no package; remove its destination", r.Key)
+		}
+	default:
+		fault("rule %q has the unknown action %q; known: %s, %s", r.Key, r.Action, Access, Erasure)
+	}
+	if len(r.Targets) == 0 {
+		fault("rule %q has no targets", r.Key)
+	}
+	seen := map[Category]bool{}
+	for _, c := range r.Targets {
+		switch near, ok := t.Nearest(c); {
+		case seen[c]:
+			fault("rule %q targets %s twice", r.Key, c)
+		case t.Has(c):
+		case ok:
+			fault("rule %q targets the unknown category %q; did you mean %s?", r.Key, c, near)
+		default:
+			fault("rule %q targets the unknown category %q; add it to the taxonomy if it is your own", r.Key, c)
+		}
+		seen[c] = true
+	}
 }

@@ -1,0 +1,280 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// DataMap is the datasets of all connections with their references resolved.
+// It is immutable.
+type DataMap struct {
+	collections []*Collection // by address
+	index       map[Address]int
+	edges       []edge
+	after       [][]int // collection → collections that are visited before it
+	eraseAfter  [][]int
+}
+
+// edge is a resolved reference. An undirected one stands as it was declared:
+// from the referenced field to the field that refers to it.
+type edge struct {
+	from, to         int // collections
+	fromPath, toPath Path
+	undirected       bool
+	pos              Position
+}
+
+// NewDataMap joins datasets. The error is a [*FaultError] that names every
+// duplicate key and every name that leads nowhere: references, after and
+// erase_after. The datasets must not be changed afterwards.
+func NewDataMap(datasets ...*Dataset) (*DataMap, error) {
+	m := &DataMap{index: map[Address]int{}}
+	var faults Diagnostics
+	fault := func(pos Position, subject, format string, args ...any) {
+		faults = append(faults, Diagnostic{Severity: Error, Pos: pos, Subject: subject, Message: fmt.Sprintf(format, args...)})
+	}
+	byKey := map[string]*Dataset{}
+	for _, d := range datasets {
+		if first, ok := byKey[d.Key]; ok {
+			fault(d.Pos, d.Key, "the dataset is there twice, first at %s; give one of them another fides_key", orUnknown(first.Pos))
+			continue
+		}
+		byKey[d.Key] = d
+		for _, c := range d.Collections {
+			address := Address{Dataset: d.Key, Collection: c.Name}
+			placed := *c
+			placed.Address, placed.Namespace = address, d.Namespace
+			m.collections = append(m.collections, &placed)
+		}
+	}
+	slices.SortStableFunc(m.collections, func(a, b *Collection) int { return a.Address.Compare(b.Address) })
+	for i, c := range m.collections {
+		if _, ok := m.index[c.Address]; ok {
+			fault(c.Pos, c.Address.String(), "the collection is there twice")
+			continue
+		}
+		m.index[c.Address] = i
+	}
+	m.after = make([][]int, len(m.collections))
+	m.eraseAfter = make([][]int, len(m.collections))
+	for i, c := range m.collections {
+		m.resolveReferences(i, c, byKey, fault)
+		for _, a := range c.After {
+			m.resolveAfter(&m.after[i], c, a, "after", fault)
+		}
+		for _, a := range c.EraseAfter {
+			m.resolveAfter(&m.eraseAfter[i], c, a, "erase_after", fault)
+		}
+	}
+	m.resolveDatasetAfter(datasets, byKey, fault)
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	m.foldEdges()
+	return m, nil
+}
+
+type faultFunc func(pos Position, subject, format string, args ...any)
+
+func orUnknown(p Position) string {
+	if s := p.String(); s != "" {
+		return s
+	}
+	return "an unknown place"
+}
+
+func (m *DataMap) resolveReferences(i int, c *Collection, byKey map[string]*Dataset, fault faultFunc) {
+	for path, f := range c.All() {
+		for _, ref := range f.References {
+			pos := ref.Pos
+			if pos.Line == 0 {
+				pos = f.Pos
+			}
+			subject := FieldAddress{c.Address, path}.String()
+			if len(f.Fields) > 0 {
+				fault(pos, subject, "an object cannot refer to anything; move the reference to one of its fields")
+				continue
+			}
+			if _, ok := byKey[ref.Dataset]; !ok {
+				fault(pos, subject, "refers to dataset %q, which is not in the data map; add it or remove the reference", ref.Dataset)
+				continue
+			}
+			target, targetPath, problem := m.resolveField(ref.Dataset, ref.Field)
+			if problem != "" {
+				fault(pos, subject, "refers to %s.%s: %s", ref.Dataset, ref.Field, problem)
+				continue
+			}
+			e := edge{from: target, fromPath: targetPath, to: i, toPath: path, pos: pos}
+			switch ref.Direction {
+			case To:
+				e.from, e.fromPath, e.to, e.toPath = i, path, target, targetPath
+			case From:
+			case Undirected:
+				e.undirected = true
+			default:
+				fault(pos, subject, "direction %q is neither from nor to", ref.Direction)
+				continue
+			}
+			m.edges = append(m.edges, e)
+		}
+	}
+}
+
+// resolveField finds "collection.path.to.field", also when names hold dots:
+// the shortest collection name that leads to a field wins.
+func (m *DataMap) resolveField(dataset, field string) (collection int, path Path, problem string) {
+	problem = "no collection of that name"
+	for i := 0; i < len(field); i++ {
+		if field[i] != '.' {
+			continue
+		}
+		at, ok := m.index[Address{dataset, field[:i]}]
+		if !ok {
+			continue
+		}
+		problem = "the collection has no such field"
+		if path, ok := resolvePath(m.collections[at].Fields, field[i+1:]); ok {
+			f, _ := m.collections[at].Field(path)
+			if len(f.Fields) > 0 {
+				return 0, nil, "the field is an object; refer to one of its fields"
+			}
+			return at, path, ""
+		}
+	}
+	return 0, nil, problem
+}
+
+func resolvePath(fields []*Field, rest string) (Path, bool) {
+	for _, f := range fields {
+		if f.Name == rest {
+			return Path{f.Name}, true
+		}
+	}
+	for _, f := range fields {
+		if tail, ok := strings.CutPrefix(rest, f.Name+"."); ok {
+			if path, ok := resolvePath(f.Fields, tail); ok {
+				return append(Path{f.Name}, path...), true
+			}
+		}
+	}
+	return nil, false
+}
+
+func (m *DataMap) resolveAfter(list *[]int, c *Collection, a Address, key string, fault faultFunc) {
+	at, ok := m.index[a]
+	switch {
+	case !ok:
+		fault(c.Pos, c.Address.String(), "%s names %s, which is not in the data map", key, a)
+	case a == c.Address:
+		fault(c.Pos, c.Address.String(), "%s names the collection itself", key)
+	default:
+		*list = append(*list, at)
+	}
+}
+
+// resolveDatasetAfter spreads a dataset's after over all its collections.
+func (m *DataMap) resolveDatasetAfter(datasets []*Dataset, byKey map[string]*Dataset, fault faultFunc) {
+	for _, d := range datasets {
+		for _, key := range d.After {
+			before, ok := byKey[key]
+			if !ok || key == d.Key {
+				fault(d.Pos, d.Key, "after names dataset %q, which is not another dataset of the data map", key)
+				continue
+			}
+			for _, c := range d.Collections {
+				at := m.index[Address{d.Key, c.Name}]
+				for _, b := range before.Collections {
+					m.after[at] = append(m.after[at], m.index[Address{key, b.Name}])
+				}
+			}
+		}
+	}
+}
+
+// foldEdges drops references that say the same as another one; a directed one
+// says more than an undirected one.
+func (m *DataMap) foldEdges() {
+	same := func(a, b edge) bool {
+		return a.from == b.from && a.to == b.to && a.fromPath.Equal(b.fromPath) && a.toPath.Equal(b.toPath)
+	}
+	compare := func(a, b edge) int {
+		if c := compareInts(a.from, b.from, a.to, b.to); c != 0 {
+			return c
+		}
+		if c := a.fromPath.Compare(b.fromPath); c != 0 {
+			return c
+		}
+		if c := a.toPath.Compare(b.toPath); c != 0 {
+			return c
+		}
+		switch {
+		case a.undirected == b.undirected:
+			return 0
+		case b.undirected:
+			return -1
+		}
+		return 1
+	}
+	slices.SortStableFunc(m.edges, compare)
+	m.edges = slices.CompactFunc(m.edges, same)
+	directed := map[string]bool{}
+	key := func(e edge) string {
+		return fmt.Sprint(e.from, e.fromPath, e.to, e.toPath)
+	}
+	for _, e := range m.edges {
+		directed[key(e)] = directed[key(e)] || !e.undirected
+	}
+	seen := map[string]bool{}
+	m.edges = slices.DeleteFunc(m.edges, func(e edge) bool {
+		if !e.undirected {
+			return false
+		}
+		back := edge{from: e.to, fromPath: e.toPath, to: e.from, toPath: e.fromPath}
+		drop := directed[key(e)] || directed[key(back)] || (seen[key(back)] && e.from != e.to)
+		seen[key(e)] = true
+		return drop
+	})
+}
+
+func compareInts(pairs ...int) int {
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i] != pairs[i+1] {
+			return pairs[i] - pairs[i+1]
+		}
+	}
+	return 0
+}
+
+// Collection returns the collection at an address.
+func (m *DataMap) Collection(a Address) (*Collection, bool) {
+	i, ok := m.index[a]
+	if !ok {
+		return nil, false
+	}
+	return m.collections[i], true
+}
+
+// Addresses returns the addresses of all collections in order.
+func (m *DataMap) Addresses() []Address {
+	out := make([]Address, len(m.collections))
+	for i, c := range m.collections {
+		out[i] = c.Address
+	}
+	return out
+}
+
+// IdentityKinds returns the kinds of identity that fields of the data map
+// are seeded with, in order.
+func (m *DataMap) IdentityKinds() []string {
+	var kinds []string
+	for _, c := range m.collections {
+		for _, f := range c.All() {
+			if f.Identity != "" {
+				kinds = append(kinds, f.Identity)
+			}
+		}
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
+}

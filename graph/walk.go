@@ -1,0 +1,398 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"slices"
+)
+
+// Outcome is how the visit of one step ended. It holds no personal value.
+type Outcome struct {
+	Address Address `json:"address"`
+	State   State   `json:"state"`
+	// Rows counts the rows that were found, each once.
+	Rows int64 `json:"rows"`
+	// Uncastable counts input values that the type of a field could not
+	// take.
+	Uncastable int64 `json:"uncastable,omitempty"`
+	// Fresh counts values that the visit found for members of its cycle
+	// and that no visit before had found; it decides on another round.
+	Fresh int64 `json:"-"`
+	// Message says why the step was skipped, failed or suspended.
+	Message string `json:"message,omitempty"`
+	// Err is what made the step fail; it is not stored.
+	Err error `json:"-"`
+}
+
+// Visit is one call of a [Visitor].
+type Visit struct {
+	Step *Step
+	// Round counts the visits of the same step inside a cycle, from 0. A
+	// later round asks only for the values that came up since the one
+	// before.
+	Round int
+}
+
+// Visitor visits one step and says how it ended. Address and counts of a
+// cycle's rounds are added up by Walk. A visitor is called from many
+// goroutines; a panic becomes a failed outcome.
+type Visitor func(ctx context.Context, v Visit) Outcome
+
+// WalkOptions bound a walk.
+type WalkOptions struct {
+	// Workers is how many steps are visited at once. Defaults to 8.
+	Workers int
+	// Group names what a step shares with others, such as its connection,
+	// and GroupLimit how many steps of a group are visited at once; 0
+	// means no limit of its own. Both default to none.
+	Group      func(*Step) string
+	GroupLimit func(group string) int
+	// Rounds is how often the steps of a cycle are visited before the walk
+	// suspends them for a person. Defaults to 100.
+	Rounds int
+	// Prior are outcomes of an earlier walk of the same plan: steps that
+	// were done or skipped are not visited again.
+	Prior []Outcome
+	// Observe is called, by one goroutine at a time, with each outcome as
+	// it becomes final.
+	Observe func(Outcome)
+}
+
+// Walk visits the steps of a plan, each after everything it waits for, as many
+// at once as the limits allow, and returns one outcome per step in plan order.
+// After a failure or a suspension, what depends on it is skipped or suspended
+// and all other branches go on. When ctx ends, no visit is started any more;
+// steps not visited fail with the cause. Walk returns when every visit has.
+func Walk(ctx context.Context, p *Plan, visit Visitor, opts WalkOptions) []Outcome {
+	if opts.Workers <= 0 {
+		opts.Workers = 8
+	}
+	if opts.Rounds <= 0 {
+		opts.Rounds = 100
+	}
+	w := &walk{plan: p, visit: visit, opts: opts, index: map[Address]int{}, busy: map[string]int{}}
+	for i, s := range p.Steps {
+		w.index[s.Address()] = i
+	}
+	w.outcomes = make([]Outcome, len(p.Steps))
+	w.makeUnits()
+	w.run(ctx)
+	return w.outcomes
+}
+
+// unit is what is scheduled: a step, or all steps of a cycle.
+type unit struct {
+	steps []int
+	cycle bool
+	waits int   // units that are still to end
+	next  []int // units that wait for this one
+}
+
+type walk struct {
+	plan     *Plan
+	visit    Visitor
+	opts     WalkOptions
+	index    map[Address]int
+	units    []unit
+	unitOf   []int
+	outcomes []Outcome
+	ready    []int // units, in order
+	busy     map[string]int
+	running  int
+	finished chan finished
+}
+
+type finished struct {
+	unit     int
+	outcomes []Outcome
+}
+
+func (w *walk) makeUnits() {
+	w.unitOf = make([]int, len(w.plan.Steps))
+	byCycle := map[int]int{}
+	for i, s := range w.plan.Steps {
+		at, ok := byCycle[s.Cycle]
+		if s.Cycle == 0 || !ok {
+			at = len(w.units)
+			w.units = append(w.units, unit{cycle: s.Cycle != 0})
+			byCycle[s.Cycle] = at
+		}
+		w.units[at].steps = append(w.units[at].steps, i)
+		w.unitOf[i] = at
+	}
+	for u := range w.units {
+		waits := map[int]bool{}
+		for _, i := range w.units[u].steps {
+			for _, a := range w.plan.Steps[i].Upstream {
+				if up, ok := w.index[a]; ok && w.unitOf[up] != u {
+					waits[w.unitOf[up]] = true
+				}
+			}
+		}
+		w.units[u].waits = len(waits)
+		for up := range waits {
+			w.units[up].next = append(w.units[up].next, u)
+		}
+	}
+}
+
+// run is the only goroutine that touches the walk's state; workers only visit
+// and report.
+func (w *walk) run(ctx context.Context) {
+	w.finished = make(chan finished, len(w.units))
+	for u := range w.units {
+		slices.Sort(w.units[u].next)
+		if w.units[u].waits == 0 {
+			w.ready = append(w.ready, u)
+		}
+	}
+	prior := map[Address]Outcome{}
+	for _, o := range w.opts.Prior {
+		if o.State == Done || o.State == Skipped {
+			prior[o.Address] = o
+		}
+	}
+	for {
+		w.start(ctx, prior)
+		if w.running == 0 {
+			return
+		}
+		f := <-w.finished
+		w.running--
+		for _, i := range w.units[f.unit].steps {
+			w.busy[w.group(i)]--
+		}
+		w.end(f.unit, f.outcomes)
+	}
+}
+
+// start settles or starts whatever is ready, in order, until a limit is hit.
+func (w *walk) start(ctx context.Context, prior map[Address]Outcome) {
+	for again := true; again; {
+		again = false
+		waiting := w.ready
+		w.ready = nil
+		for at, u := range waiting {
+			if outcomes, ok := w.settled(ctx, u, prior); ok {
+				w.end(u, outcomes)
+				again = true
+				continue
+			}
+			if w.running >= w.opts.Workers {
+				w.ready = append(w.ready, waiting[at:]...)
+				break
+			}
+			if !w.groupsFree(u) {
+				w.ready = append(w.ready, u)
+				continue
+			}
+			for _, i := range w.units[u].steps {
+				w.busy[w.group(i)]++
+			}
+			w.running++
+			go func() { w.finished <- finished{u, w.visitUnit(ctx, u)} }()
+		}
+		slices.Sort(w.ready)
+	}
+}
+
+func (w *walk) group(step int) string {
+	if w.opts.Group == nil {
+		return ""
+	}
+	return w.opts.Group(w.plan.Steps[step])
+}
+
+// groupsFree reports whether a unit fits under the limits of its groups. A
+// cycle takes one place for each of its groups.
+func (w *walk) groupsFree(u int) bool {
+	if w.opts.GroupLimit == nil {
+		return true
+	}
+	for _, i := range w.units[u].steps {
+		g := w.group(i)
+		if limit := w.opts.GroupLimit(g); limit > 0 && w.busy[g] >= limit {
+			return false
+		}
+	}
+	return true
+}
+
+// settled returns the outcomes of a unit that needs no visit: known from an
+// earlier walk, behind a failure, or not to be started any more.
+func (w *walk) settled(ctx context.Context, u int, prior map[Address]Outcome) ([]Outcome, bool) {
+	outcomes := make([]Outcome, len(w.units[u].steps))
+	known := 0
+	for n, i := range w.units[u].steps {
+		outcomes[n] = Outcome{Address: w.plan.Steps[i].Address()}
+		if o, ok := prior[outcomes[n].Address]; ok {
+			outcomes[n] = o
+			known++
+		}
+	}
+	if known == len(outcomes) {
+		return outcomes, true
+	}
+	blocked, by := w.blocked(u)
+	if blocked == "" && ctx.Err() == nil {
+		return nil, false
+	}
+	for n := range outcomes {
+		switch {
+		case blocked == Suspended:
+			outcomes[n].State, outcomes[n].Message = Suspended, "waits for "+by.String()
+		case blocked == Failed:
+			outcomes[n].State, outcomes[n].Message = Skipped, "not visited, because "+by.String()+" failed"
+			outcomes[n].Err = errBehindFailure
+		default:
+			err := context.Cause(ctx)
+			outcomes[n].State, outcomes[n].Err, outcomes[n].Message = Failed, err, "not visited: "+err.Error()
+		}
+	}
+	return outcomes, true
+}
+
+// errBehindFailure marks steps that were skipped because of a failure, so that
+// what is behind them is skipped too.
+var errBehindFailure = fmt.Errorf("graph: behind a failed step")
+
+// BehindFailure reports whether the step was skipped because one that it
+// depends on failed.
+func (o Outcome) BehindFailure() bool { return o.Err == errBehindFailure } //nolint:errorlint // never wrapped
+
+func (w *walk) blocked(u int) (State, Address) {
+	var state State
+	var by Address
+	for _, i := range w.units[u].steps {
+		for _, in := range w.plan.Steps[i].Inputs {
+			for _, src := range in.Sources {
+				up, ok := w.index[src.From]
+				if !ok || w.unitOf[up] == u {
+					continue
+				}
+				switch o := w.outcomes[up]; {
+				case o.State == Failed, o.BehindFailure():
+					return Failed, src.From
+				case o.State == Suspended:
+					state, by = Suspended, src.From
+				}
+			}
+		}
+		for _, a := range w.plan.Steps[i].Upstream {
+			if up, ok := w.index[a]; ok && w.outcomes[up].State == Suspended && state == "" {
+				state, by = Suspended, a
+			}
+		}
+	}
+	return state, by
+}
+
+func (w *walk) end(u int, outcomes []Outcome) {
+	for n, i := range w.units[u].steps {
+		w.outcomes[i] = outcomes[n]
+		if w.opts.Observe != nil {
+			w.opts.Observe(outcomes[n])
+		}
+	}
+	for _, next := range w.units[u].next {
+		if w.units[next].waits--; w.units[next].waits == 0 {
+			w.ready = append(w.ready, next)
+		}
+	}
+}
+
+func (w *walk) visitUnit(ctx context.Context, u int) []Outcome {
+	if !w.units[u].cycle {
+		return []Outcome{w.call(ctx, w.units[u].steps[0], 0)}
+	}
+	return w.visitCycle(ctx, w.units[u].steps)
+}
+
+// visitCycle visits the members in rounds: the first visits all, each further
+// one those whose feeders found something new, until nobody does.
+func (w *walk) visitCycle(ctx context.Context, steps []int) []Outcome {
+	total := make([]Outcome, len(steps))
+	due := make([]bool, len(steps))
+	rounds := make([]int, len(steps))
+	for n, i := range steps {
+		total[n] = Outcome{Address: w.plan.Steps[i].Address(), State: Done}
+		due[n] = true
+	}
+	for round := 0; slices.Contains(due, true); round++ {
+		if round == w.opts.Rounds {
+			for n := range total {
+				total[n].State = Suspended
+				total[n].Message = fmt.Sprintf("the cycle still found new values after %d rounds; raise the limit, or break the cycle in the datasets", round)
+			}
+			return total
+		}
+		fresh := make([]bool, len(steps))
+		for n, i := range steps {
+			if !due[n] {
+				continue
+			}
+			due[n] = false
+			o := w.call(ctx, i, rounds[n])
+			rounds[n]++
+			total[n].Rows += o.Rows
+			total[n].Uncastable += o.Uncastable
+			if o.State != Done {
+				total[n].State, total[n].Message, total[n].Err = o.State, o.Message, o.Err
+				return w.stopCycle(total, n)
+			}
+			fresh[n] = o.Fresh > 0
+		}
+		for n, i := range steps {
+			due[n] = w.fedBy(i, steps, fresh)
+		}
+	}
+	return total
+}
+
+// stopCycle gives all members of a cycle the state of the one that did not end
+// well: their closure is not complete.
+func (w *walk) stopCycle(total []Outcome, at int) []Outcome {
+	for n := range total {
+		if n != at {
+			total[n].State = total[at].State
+			total[n].Err = total[at].Err
+			total[n].Message = "its cycle with " + total[at].Address.String() + " was not completed"
+		}
+	}
+	return total
+}
+
+func (w *walk) fedBy(step int, members []int, fresh []bool) bool {
+	for _, in := range w.plan.Steps[step].Inputs {
+		for _, src := range in.Sources {
+			n := slices.Index(members, w.index[src.From])
+			if n >= 0 && fresh[n] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (w *walk) call(ctx context.Context, step, round int) (o Outcome) {
+	s := w.plan.Steps[step]
+	defer func() {
+		if r := recover(); r != nil {
+			err := &PanicError{Stack: string(debug.Stack())}
+			o = Outcome{State: Failed, Err: err, Message: err.Error()}
+		}
+		o.Address = s.Address()
+	}()
+	return w.visit(ctx, Visit{Step: s, Round: round})
+}
+
+// PanicError is the outcome of a visit that panicked. What it panicked with is
+// left out, since it may quote a row.
+type PanicError struct {
+	// Stack is the stack at the panic, without the values of arguments.
+	Stack string
+}
+
+// Error says that a panic happened, without what it was about.
+func (e *PanicError) Error() string { return "the visit panicked; see the stack in the error" }
