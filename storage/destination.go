@@ -1,0 +1,71 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Destination is where data packages are delivered to. It may be used from
+// many goroutines at once.
+type Destination interface {
+	// Create starts the upload of a file. The name is one that [CheckName]
+	// accepts; another one must be refused. Whoever calls Create must end
+	// the upload with Commit or Abort.
+	Create(ctx context.Context, name string) (Upload, error)
+}
+
+// Upload is one file on its way to a destination. It is used from one
+// goroutine at a time.
+type Upload interface {
+	// Write adds to the file. After it failed once, Commit must fail too.
+	io.Writer
+	// Commit makes everything written visible under the file's name at
+	// once and durably, in the place of an older file of that name. When
+	// it fails, nothing of this upload is visible, except where the error
+	// says otherwise, and the upload is over as after Abort.
+	Commit(ctx context.Context) error
+	// Abort drops the upload: nothing of it becomes visible. It may be
+	// called again, and does nothing after Commit, so that it can be
+	// deferred.
+	Abort() error
+}
+
+// MaxName is the longest name of a file in bytes.
+const MaxName = 200
+
+// ErrUploadOver is returned by an upload that was committed or aborted before.
+var ErrUploadOver = errors.New("storage: the upload was committed or aborted already")
+
+// CheckName reports why a name cannot be that of a package or a manifest. A
+// name has 1 to [MaxName] bytes of valid UTF-8 without path separators,
+// control characters and "..". The error does not quote the name, which may
+// hold an identifier of a person.
+func CheckName(name string) error {
+	var faults []string
+	if name == "" {
+		faults = append(faults, "it is empty")
+	}
+	if len(name) > MaxName {
+		faults = append(faults, fmt.Sprintf("it has %d bytes, more than %d", len(name), MaxName))
+	}
+	if strings.ContainsAny(name, `/\`) {
+		faults = append(faults, "it holds a path separator")
+	}
+	if name == "." || strings.Contains(name, "..") {
+		faults = append(faults, "it leads to a directory, or holds two dots in a row")
+	}
+	if !utf8.ValidString(name) {
+		faults = append(faults, "it is not valid UTF-8")
+	} else if strings.ContainsFunc(name, func(r rune) bool { return unicode.Is(unicode.C, r) }) {
+		faults = append(faults, "it holds control or invisible characters")
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("storage: the name cannot be used for a file: %s", strings.Join(faults, "; "))
+}

@@ -1,0 +1,230 @@
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Uploads are written under names of this shape until they are committed.
+const (
+	tempPrefix = ".dsr-upload-"
+	tempSuffix = ".tmp"
+)
+
+// Folder is a [Destination] in a local directory. Files can be read by their
+// owner only. Processes may share a folder.
+type Folder struct {
+	dir   string
+	stale time.Duration
+	now   func() time.Time
+}
+
+// FolderOptions tune a [Folder].
+type FolderOptions struct {
+	// StaleAfter is how long nothing must have been written to an
+	// uncommitted upload before [Folder.Sweep] takes it for one that a
+	// crash left behind. Defaults to one hour.
+	StaleAfter time.Duration
+	// Now tells the time. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// NewFolder returns a destination in dir, which is created with the first
+// upload, with permissions for its owner only, if it is missing. opts may be
+// nil.
+func NewFolder(dir string, opts *FolderOptions) *Folder {
+	f := &Folder{dir: dir, stale: time.Hour, now: time.Now}
+	if opts != nil {
+		if opts.StaleAfter > 0 {
+			f.stale = opts.StaleAfter
+		}
+		if opts.Now != nil {
+			f.now = opts.Now
+		}
+	}
+	return f
+}
+
+// Create implements [Destination]. Besides what [CheckName] refuses, a name
+// must not look like that of an unfinished upload.
+func (f *Folder) Create(ctx context.Context, name string) (Upload, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(name, tempPrefix) {
+		return nil, fmt.Errorf("storage: the name cannot be used for a file: names that start with %q are those of unfinished uploads", tempPrefix)
+	}
+	if err := makeDir(f.dir); err != nil {
+		return nil, f.fail("create the folder", err)
+	}
+	temp := filepath.Join(f.dir, tempPrefix+rand.Text()+tempSuffix)
+	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, f.fail("start an upload", err)
+	}
+	return &upload{folder: f, file: file, temp: temp, target: filepath.Join(f.dir, name)}, nil
+}
+
+// Sweep removes what crashed uploads left in the folder and returns how many
+// files those were. An upload that is still being written is left alone.
+func (f *Folder) Sweep(ctx context.Context) (int, error) {
+	entries, err := os.ReadDir(f.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, f.fail("list the folder", err)
+	}
+	removed := 0
+	var faults []error
+	for _, entry := range entries {
+		if err := ctx.Err(); err != nil {
+			return removed, err
+		}
+		name := entry.Name()
+		if !strings.HasPrefix(name, tempPrefix) || !strings.HasSuffix(name, tempSuffix) || !entry.Type().IsRegular() {
+			continue
+		}
+		info, err := entry.Info()
+		if err == nil && f.now().Sub(info.ModTime()) < f.stale {
+			continue
+		}
+		if err == nil {
+			err = os.Remove(filepath.Join(f.dir, name))
+		}
+		switch {
+		case err == nil:
+			removed++
+		case !errors.Is(err, fs.ErrNotExist): // else it was committed or swept meanwhile
+			faults = append(faults, f.fail("remove "+name, err))
+		}
+	}
+	return removed, errors.Join(faults...)
+}
+
+// fail says what went wrong where. It drops the paths that the error of the
+// operating system quotes: the name of a package may hold an identifier.
+func (f *Folder) fail(doing string, err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		err = path.Err
+	case errors.As(err, &link):
+		err = link.Err
+	}
+	return fmt.Errorf("storage: folder %s: %s: %w", f.dir, doing, err)
+}
+
+// tempFile is what an upload needs of an [os.File].
+type tempFile interface {
+	io.WriteCloser
+	Sync() error
+}
+
+type upload struct {
+	folder       *Folder
+	file         tempFile
+	temp, target string
+	err          error // why Commit must fail
+	over         bool
+}
+
+func (u *upload) Write(p []byte) (int, error) {
+	if u.over {
+		return 0, ErrUploadOver
+	}
+	if u.err != nil {
+		return 0, u.err
+	}
+	n, err := u.file.Write(p)
+	if err != nil {
+		u.err = u.folder.fail("write", err)
+	}
+	return n, u.err
+}
+
+func (u *upload) Commit(ctx context.Context) error {
+	if u.over {
+		return ErrUploadOver
+	}
+	u.over = true
+	err := u.err
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		if e := u.file.Sync(); e != nil {
+			err = u.folder.fail("write to disk", e)
+		}
+	}
+	if e := u.file.Close(); e != nil && err == nil {
+		err = u.folder.fail("close", e)
+	}
+	if err == nil {
+		if e := os.Rename(u.temp, u.target); e != nil {
+			err = u.folder.fail("rename into place", e)
+		}
+	}
+	if err != nil {
+		_ = os.Remove(u.temp) // Sweep finds what cannot be removed now
+		return err
+	}
+	if err := syncDir(u.folder.dir); err != nil {
+		return u.folder.fail("the file is in place, but whether it survives a power failure is unknown", err)
+	}
+	return nil
+}
+
+func (u *upload) Abort() error {
+	if u.over {
+		return nil
+	}
+	u.over = true
+	_ = u.file.Close()
+	if err := os.Remove(u.temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return u.folder.fail("remove an aborted upload", err)
+	}
+	return nil
+}
+
+// makeDir creates a directory and its missing parents durably.
+func makeDir(dir string) error {
+	info, err := os.Stat(dir)
+	if err == nil {
+		if !info.IsDir() {
+			return errors.New("it is not a directory")
+		}
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if err := makeDir(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
