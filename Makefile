@@ -1,0 +1,58 @@
+# make test installs what it needs; everything else is Go.
+# No target needs a terminal. Tools that are not Go's own go to .cache.
+
+SHELL := /bin/sh
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
+export DSR_COMPAT_DATA ?= ../shared/data/fides
+
+MODULES     = $(shell go list -m -f '{{.Dir}}')
+LINTER      = $(CURDIR)/.cache/bin/golangci-lint
+LINTVERSION = 2.15.0
+TESTFLAGS   = -race -shuffle=on -timeout=30m
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+.PHONY: servers
+servers: ## install what the tests need: PostgreSQL, MariaDB, a C compiler for -race
+	@./scripts/install-servers
+
+.PHONY: test
+test: servers ## run every test of every module; nothing may be skipped
+	go run ./internal/testsum $(TESTFLAGS)
+
+.PHONY: compat
+compat: servers ## compare with Fides, from the files in DSR_COMPAT_DATA
+	@test -d "$(DSR_COMPAT_DATA)" || { \
+		echo "make compat: there is no folder $(DSR_COMPAT_DATA); set DSR_COMPAT_DATA to the folder with Fides' files" >&2; exit 1; }
+	DSR_COMPAT_DATA="$$(cd "$(DSR_COMPAT_DATA)" && pwd)" \
+		go run ./internal/testsum -dir internal/dbtest/compat -- $(TESTFLAGS) -tags=compat
+
+.PHONY: soak
+soak: servers ## run the crash tests with 200 kills each
+	DSR_CRASH_KILLS=200 go run ./internal/testsum $(TESTFLAGS) -timeout=4h -run=Crash
+
+.PHONY: bench
+bench: servers ## run every benchmark of every module
+	@set -e; for dir in $(MODULES); do (cd "$$dir" && go test -run='^$$' -bench=. -benchmem -timeout=4h ./...); done
+
+.PHONY: lint
+lint: linter ## check style and import rules in every module
+	@set -e; for dir in $(MODULES); do echo "golangci-lint in $$dir"; \
+		(cd "$$dir" && "$(LINTER)" run --config "$(CURDIR)/.golangci.yml" ./...); done
+
+.PHONY: linter
+linter:
+	@"$(LINTER)" version 2>/dev/null | grep -q "version v*$(LINTVERSION) " || { \
+		echo "installing golangci-lint $(LINTVERSION) into .cache/bin"; \
+		GOWORK=off GOBIN="$(dir $(LINTER))" go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(LINTVERSION); }
+
+.PHONY: tidy-check
+tidy-check: ## check that every module is tidy and builds on its own
+	@set -e; for dir in $(MODULES); do echo "go mod tidy -diff, go build, go vet in $$dir"; \
+		(cd "$$dir" && export GOWORK=off && go mod tidy -diff && go build ./... && go vet ./...); done
+
+.PHONY: fmt
+fmt: ## format every Go file
+	@find . -name '*.go' -not -path './.cache/*' -exec gofmt -l -s -w {} +
