@@ -23,6 +23,9 @@ type LocalKey struct {
 	Key []byte
 }
 
+// Format keeps the key out of logs, whatever the verb.
+func (k LocalKey) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "[redacted key %q]", k.ID) }
+
 // minLookupKey is the length of a full-strength key for HMAC-SHA256.
 const minLookupKey = sha256.Size
 
@@ -124,6 +127,5 @@ func (k *localKeyring) Lookup(_ context.Context, data []byte) ([]byte, error) {
 	return mac.Sum(nil), nil
 }
 
-// String and GoString keep the keys out of logs.
-func (k *localKeyring) String() string   { return "[redacted keyring]" }
-func (k *localKeyring) GoString() string { return k.String() }
+// Format keeps the keys out of logs, whatever the verb.
+func (k *localKeyring) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[redacted keyring]")) }

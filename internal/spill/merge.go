@@ -55,8 +55,7 @@ func (s *Set) write(level int, values iter.Seq2[[]byte, error]) (r run, err erro
 		if r.count > 0 && bytes.Equal(v, last) {
 			continue
 		}
-		var length [binary.MaxVarintLen64]byte
-		if _, err := w.Write(length[:binary.PutUvarint(length[:], uint64(len(v)))]); err != nil {
+		if _, err := w.Write(binary.AppendUvarint(w.AvailableBuffer(), uint64(len(v)))); err != nil {
 			return r, err
 		}
 		if _, err := w.Write(v); err != nil {
@@ -201,28 +200,50 @@ func (s *Set) open(r run) (*cursor, error) {
 	return &cursor{part: part, r: bufio.NewReaderSize(part, bufferSize), left: r.count, longest: s.longest}, nil
 }
 
-// advance reads the next value; more is false behind the last one.
+// advance reads the next value; more is false behind the last one. What the
+// parts themselves report is passed on.
 func (c *cursor) advance() (more bool, err error) {
-	n, err := binary.ReadUvarint(c.r)
-	switch {
-	case err == io.EOF && c.left == 0:
+	first, err := c.r.ReadByte()
+	if err == io.EOF && c.left == 0 {
 		return false, nil
-	case err == io.EOF || err == io.ErrUnexpectedEOF:
-		return false, errCorrupt
-	case err != nil:
+	}
+	if err != nil {
+		return false, corruptAtEOF(err)
+	}
+	n, err := c.length(first)
+	if err != nil {
 		return false, err
-	case c.left == 0 || n > uint64(c.longest):
+	}
+	if c.left == 0 || n > uint64(c.longest) {
 		return false, errCorrupt
 	}
 	c.left--
 	c.value = slices.Grow(c.value[:0], int(n))[:n]
-	if _, err := io.ReadFull(c.r, c.value); err != nil {
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			err = errCorrupt
+	_, err = io.ReadFull(c.r, c.value)
+	return err == nil, corruptAtEOF(err)
+}
+
+// length reads the rest of a varint of at most five bytes, which hold 1 GiB.
+func (c *cursor) length(b byte) (uint64, error) {
+	n := uint64(b & 0x7f)
+	for shift := 7; b >= 0x80; shift += 7 {
+		if shift > 28 {
+			return 0, errCorrupt
 		}
-		return false, err
+		var err error
+		if b, err = c.r.ReadByte(); err != nil {
+			return 0, corruptAtEOF(err)
+		}
+		n |= uint64(b&0x7f) << shift
 	}
-	return true, nil
+	return n, nil
+}
+
+func corruptAtEOF(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return errCorrupt
+	}
+	return err
 }
 
 // cursors is a heap on the values that they stand at.
