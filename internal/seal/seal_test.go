@@ -251,16 +251,47 @@ func TestWriterKeepsItsError(t *testing.T) {
 
 func TestWriterRefuses(t *testing.T) {
 	t.Parallel()
-	_, err := seal.NewWriter(bytes.NewReader(nil), &sink{}, key, bound)
+	var s sink
+	_, err := seal.NewWriter(bytes.NewReader(nil), &s, key, bound)
 	require.EqualError(t, err, "seal: no randomness for a salt")
-	_, err = seal.NewWriter(rand.Reader, &sink{}, nil, bound)
+	require.Equal(t, 1, s.closed)
+	_, err = seal.NewWriter(rand.Reader, &s, nil, bound)
 	require.EqualError(t, err, "seal: a key has 32 bytes, not 0")
+	require.Equal(t, 2, s.closed)
 
 	w, err := seal.NewWriter(rand.Reader, &sink{}, key, bound)
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	_, err = w.Write([]byte("late"))
 	require.EqualError(t, err, "seal: the stream is closed")
+}
+
+// source is a file that is read.
+type source struct {
+	io.Reader
+	closed int
+}
+
+func (s *source) Close() error {
+	s.closed++
+	return nil
+}
+
+func TestReaderClosesItsSource(t *testing.T) {
+	t.Parallel()
+	good := &source{Reader: bytes.NewReader(sealStream(t, []byte("canary")))}
+	r, err := seal.NewReader(good, key, bound)
+	require.NoError(t, err)
+	require.Zero(t, good.closed)
+	require.NoError(t, r.Close())
+	require.Equal(t, 1, good.closed)
+
+	for name, stream := range map[string][]byte{"short": {2}, "version": make([]byte, 100)} {
+		bad := &source{Reader: bytes.NewReader(stream)}
+		_, err = seal.NewReader(bad, key, bound)
+		require.Equal(t, seal.ErrOpen, err, name)
+		require.Equal(t, 1, bad.closed, name)
+	}
 }
 
 type discard struct{ io.Writer }

@@ -27,9 +27,17 @@ var errClosed = errors.New("seal: the stream is closed")
 // NewWriter returns a writer that seals what it is given into w, in frames of
 // 64 KiB. Close writes the last frame and closes w; a stream that was not
 // closed cannot be read to its end. After an error nothing more is written, and
-// Close returns that error once more; w is closed in any case, except when
-// NewWriter itself fails.
+// Close returns that error once more. When NewWriter itself fails, it closes w.
 func NewWriter(random io.Reader, w io.WriteCloser, key, bound []byte) (io.WriteCloser, error) {
+	sealed, err := newWriter(random, w, key, bound)
+	if err != nil {
+		_ = w.Close()
+		return nil, err
+	}
+	return sealed, nil
+}
+
+func newWriter(random io.Reader, w io.WriteCloser, key, bound []byte) (*writer, error) {
 	header := make([]byte, headerSize)
 	header[0] = versionStream
 	if _, err := io.ReadFull(random, header[1:]); err != nil {
@@ -96,9 +104,18 @@ func (w *writer) Close() error {
 // NewReader returns a reader of what [NewWriter] sealed into r. Nothing is
 // returned that was not authenticated; a stream that was tampered with ends in
 // [ErrOpen], as does one that was cut off. Only a stream read until [io.EOF]
-// is known to be whole. Close closes r; when NewReader itself fails, r stays
-// open.
+// is known to be whole. Close closes r; when NewReader itself fails, it closes r
+// as well.
 func NewReader(r io.ReadCloser, key, bound []byte) (io.ReadCloser, error) {
+	opened, err := newReader(r, key, bound)
+	if err != nil {
+		_ = r.Close()
+		return nil, err
+	}
+	return opened, nil
+}
+
+func newReader(r io.ReadCloser, key, bound []byte) (*reader, error) {
 	var header [headerSize]byte
 	if _, err := io.ReadFull(r, header[:]); err != nil {
 		return nil, openError(err)

@@ -14,8 +14,8 @@ import (
 )
 
 // Parts is where a set puts what does not fit into memory. Whoever implements
-// it seals what it stores. Opening a part that is being written, or replacing
-// one that exists, does not happen.
+// it seals what it stores. A part is opened only after its writer was closed,
+// and removed only while nobody reads it; Remove always names at least one.
 type Parts interface {
 	Create(name string) (io.WriteCloser, error)
 	Open(name string) (io.ReadCloser, error)
