@@ -43,7 +43,7 @@ func (o *owner) own(dir string) error {
 // command prepares a program that runs as the owner in dir, in a process
 // group of its own so that a Ctrl-C at the terminal does not reach it.
 func (o *owner) command(dir, program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(program, args...) //nolint:noctx // a server outlives every context
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "LC_ALL=C", "TZ=UTC"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -130,7 +130,7 @@ func reap(dir string, remove bool) (hold io.Closer, wait func() error, err error
 	if remove {
 		mode = "remove"
 	}
-	cmd := exec.Command("/bin/sh", "-c", reapScript, "reaper", dir, mode)
+	cmd := exec.Command("/bin/sh", "-c", reapScript, "reaper", dir, mode) //nolint:noctx // it outlives this process
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	hold, err = cmd.StdinPipe()

@@ -157,7 +157,7 @@ func (s *Server) await(p *process, deadline time.Time) (ended bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer db.Close() //nolint:errcheck // only asked whether the server answers
+	defer db.Close()
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)

@@ -52,7 +52,7 @@ func TestServerSurvivesKillAndStop(t *testing.T) {
 			require.NoError(t, server.CreateDatabase(t.Context(), "shop `\" 1"))
 			db, err := server.Open("shop `\" 1")
 			require.NoError(t, err)
-			defer db.Close() //nolint:errcheck // its connections died with the server
+			defer db.Close()
 			_, err = db.ExecContext(t.Context(), "CREATE TABLE customer (id INTEGER PRIMARY KEY)")
 			require.NoError(t, err)
 
