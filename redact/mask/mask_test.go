@@ -244,3 +244,12 @@ func TestNames(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "aes_encrypt hash hmac null_rewrite preserve random_string_rewrite string_rewrite", strings.Join(mask.Names(), " "))
 }
+
+func BenchmarkHash(b *testing.B) {
+	s, err := mask.New(mask.Hash, nil, published())
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = s.Mask("customer-123456@example.com")
+	}
+}

@@ -188,7 +188,7 @@ func (c *config) algorithm() func() hash.Hash {
 }
 
 func digest(h hash.Hash, s string, salt []byte) string {
-	io.WriteString(h, s)
+	h.Write([]byte(s))
 	h.Write(salt)
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -216,7 +216,7 @@ func readAES(c *config) builder {
 				// values are masked equally; it is its own
 				// additional data and is not kept.
 				mac := hmac.New(sha256.New, secret["key_hmac"])
-				io.WriteString(mac, s)
+				mac.Write([]byte(s))
 				mac.Write(secret["salt"])
 				nonce := mac.Sum(nil)[:aead.NonceSize()]
 				return base64.StdEncoding.EncodeToString(aead.Seal(nil, nonce, []byte(s), nonce)), nil
