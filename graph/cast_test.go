@@ -97,6 +97,7 @@ func TestKindCast(t *testing.T) {
 		{graph.Float, int64(math.MaxInt64), refused},
 		{graph.Float, json.Number("2.25"), 2.25},
 		{graph.Float, true, 1.0},
+		{graph.Float, false, 0.0},
 		{graph.Float, math.NaN(), refused},
 		{graph.Float, document, refused},
 

@@ -2,7 +2,6 @@ package graph_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -216,7 +215,7 @@ func TestLoadFS(t *testing.T) {
 			"data/a.yml:2:15: error: a: the fides_key is used twice: first at bad/a.yml:2:15",
 		}, told(diags))
 		var faults *graph.FaultError
-		require.True(t, errors.As(err, &faults))
+		require.ErrorAs(t, err, &faults)
 		require.Len(t, faults.Faults, 6)
 	})
 	t.Run("no pattern", func(t *testing.T) {
@@ -236,6 +235,7 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Add([]byte("dataset: &a [*a]"))
 	f.Add([]byte("dataset:\n- <<: [{fides_key: a}, 1]\n  ? [x]\n  : y\n"))
+	f.Add([]byte("dataset: [{name: ! x, fides_key: !!int x, description: !y z}]"))
 	f.Add([]byte("dataset: !!int x\n--- \xff"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		datasets, diags := graph.Load("f.yml", src, nil)

@@ -88,6 +88,10 @@ func TestLoadFaults(t *testing.T) {
 			`9:5: warning: shop: the key skip_processing has no effect here: it belongs to the fides_meta of a collection`,
 		}},
 		{"namespace", dataset + "  collections: []\n  fides_meta: {namespace: sales}\n", []string{`4:27: error: shop: namespace must be a mapping, found text`}},
+		{"nothing under known keys", dataset + "  meta:\n  collections: []\n  fides_meta: {namespace: , after: , redact: }\n", []string{}},
+		{"tagged", dataset + "  name: !secret x\n  collections: []\n", []string{
+			`3:9: error: shop: name must be text, found a value tagged !secret`,
+		}},
 		{"meta is text", dataset + "  collections: []\n  fidesops_meta: a\n", []string{`4:18: error: shop: fidesops_meta must be a mapping, found text`}},
 		{"both metas", dataset + "  collections: []\n  fidesops_meta:\n  fides_meta: {redact: x}\n", []string{
 			`5:3: error: shop: fides_meta and fidesops_meta are names of one thing: keep one`,
@@ -176,6 +180,7 @@ func TestLoadFaults(t *testing.T) {
 		{"override with a secret", inField("fides_meta: {masking_strategy_override: {strategy: hmac}}"), []string{
 			`7:47: error: shop:customer.email: the masking strategy "hmac" needs a secret, which a field's override has none of: name it in the policy's rule`,
 		}},
+		{"override of null", inField("fides_meta: {masking_strategy_override: , redact: }"), []string{}},
 		{"override deletes", inField("fides_meta: {masking_strategy_override: {strategy: delete}}"), []string{
 			`7:47: error: shop:customer.email: the masking strategy delete removes whole rows: declare it on the collection`,
 		}},
@@ -219,6 +224,9 @@ func TestLoadDoubts(t *testing.T) {
 		{"key of a collection", inField("fides_meta: {erase_after: [a.b]}"), `7:20: %s: shop:customer.email: the key erase_after has no effect here: it belongs to the fides_meta of a collection`},
 		{"key of two", inField("fides_meta: {after: [a.b]}"), `7:20: %s: shop:customer.email: the key after has no effect here: it belongs to the fides_meta of a dataset or the fides_meta of a collection`},
 		{"spelling", inField("Data-Categories: []"), `7:7: %s: shop:customer.email: unknown key Data-Categories in a field: did you mean data_categories?`},
+		{"key of a field", "dataset:\n- fides_key: a\n  collections:\n  - {name: b, fields: [], identity: email}\n", `4:27: %s: a:b: the key identity has no effect here: it belongs to the fides_meta of a field`},
+		{"key of a collection inside meta", "dataset:\n- fides_key: a\n  collections:\n  - {name: b, fields: [], fides_meta: {data_categories: [user]}}\n", `4:40: %s: a:b: the key data_categories has no effect here: it belongs to a collection`},
+		{"endless", inField(strings.Repeat("x", 50) + ": red"), `7:7: %s: shop:customer.email: unknown key ` + strings.Repeat("x", 50) + ` in a field`},
 		{"unknown", inField("colour: red"), `7:7: %s: shop:customer.email: unknown key colour in a field`},
 		{"identity of an object", inField("fides_meta: {identity: email, data_type: object}"), `7:20: %s: shop:customer.email: identity has no effect on an object: declare it on one of its fields`},
 		{"key of an object", inField("fields: [{name: a}]\nfides_meta: {primary_key: true}"), `8:20: %s: shop:customer.email: primary_key has no effect on an object: declare it on one of its fields`},

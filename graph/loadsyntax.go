@@ -36,7 +36,7 @@ func nodeAt(src []byte, offset int) *yaml.Node {
 }
 
 var (
-	syntaxErrorParts = regexp.MustCompile(`^yaml: (?:line (\d+): )?((?s:.*))$`)
+	syntaxErrorParts = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?((?s:.*))$`)
 	unknownAnchor    = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
@@ -45,9 +45,6 @@ var (
 // blames a broken block on the line where the block begins.
 func syntaxError(src []byte, err error) (*yaml.Node, string) {
 	parts := syntaxErrorParts.FindStringSubmatch(err.Error())
-	if parts == nil {
-		return &yaml.Node{Line: 1, Column: 1}, "not YAML: " + err.Error()
-	}
 	line, message := 1, parts[2]
 	if n, err := strconv.Atoi(parts[1]); err == nil {
 		line = n

@@ -72,7 +72,7 @@ func (d *decoder) text(m member, subject string) string {
 	}
 	if m.value.Kind != yaml.ScalarNode || m.value.ShortTag() != "!!str" {
 		hint := ""
-		if m.value.Kind == yaml.ScalarNode {
+		if m.value.Kind == yaml.ScalarNode && strings.HasPrefix(m.value.ShortTag(), "!!") {
 			hint = ": put it in quotes"
 		}
 		d.errorf(m.value, subject, "%s must be text, found %s%s", m.key, found(m.value), hint)
