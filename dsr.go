@@ -1,10 +1,143 @@
-// Package dsr answers data subject requests from inside a Go service.
+// Package dsr answers data subject requests from inside a Go service: it finds
+// everything that is held about a person across many databases, hands it over,
+// or erases it, and says what it did.
+//
+// A host describes its databases with annotated datasets (those of Fides are
+// read as they are), connects each to a database handle, and names the
+// policies under which data is handed over or erased:
+//
+//	datasets, _, err := graph.LoadFS(files, []string{"*.yml"}, nil)
+//	engine, err := dsr.New(dsr.Config{
+//		Datasets:     datasets,
+//		Connections:  []dsr.Connection{{Key: "shop", Connector: sqlconn.New(db, sqlconn.PostgreSQL, nil), Datasets: []string{"shop"}}},
+//		Policies:     []graph.Policy{{Key: "access", Rules: []graph.Rule{{Key: "all", Action: graph.Access, Targets: []graph.Category{"user"}}}}},
+//		Destinations: map[string]storage.Destination{"folder": storage.NewFolder("packages", nil)},
+//		Store:        store,
+//		Keyring:      keyring,
+//	})
+//	request, err := engine.Requests().Submit(ctx, dsr.Submission{Policy: "access", Identities: dsr.Identities{"email": {email}}})
+//	request, err = engine.Requests().Advance(ctx, request.ID)
+//
+// # How a request flows
+//
+// Submit stores a request, its identities sealed. Advance takes it as far as
+// it can go: it plans the way through the data map, checks before anything is
+// read that everything the policy asks for can be done, collects the rows,
+// writes the data packages, and only then erases. Before the first row is
+// changed, a journal holds every change durably, so that Advance, called again
+// after a crash, finishes what was begun and masks nothing twice.
+//
+// # What the parts are
+//
+// Package graph holds the data map, the plan and the walk; redact/mask the
+// masking strategies; storage the data package and where it goes. The ports
+// [Connector], [Store], [Spool], [Keyring], [Notifier] and [Executor] are
+// implemented by the packages under adapters, or by a host's own.
 package dsr
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
 
-// Requests are the engine's verbs on privacy requests.
-type Requests struct{}
+	"github.com/godsr/dsr/graph"
+)
 
-// Advance is a stub until the engine stands.
-func (r *Requests) Advance(ctx context.Context, id string) error { return nil }
+// Engine answers privacy requests under one configuration. It is safe for
+// concurrent use, and several processes may share a store.
+type Engine struct {
+	config      Config
+	datamap     *graph.DataMap
+	policies    map[string]*graph.Policy
+	kinds       map[string]graph.IdentityKind
+	connections map[string]*connection // by dataset
+	requests    *Requests
+
+	mu      sync.Mutex
+	schemas map[graph.Address]*Schema
+}
+
+// connection is a Connection with what New found out about it.
+type connection struct {
+	Connection
+	dry DryRunner // nil when the connector has no dry run
+}
+
+// New checks the whole configuration and returns an engine, or one error that
+// names every fault. It connects to nothing.
+func New(config Config) (*Engine, error) {
+	e := &Engine{schemas: map[graph.Address]*Schema{}}
+	if err := e.configure(config); err != nil {
+		return nil, err
+	}
+	e.requests = &Requests{engine: e}
+	return e, nil
+}
+
+// Requests returns the verbs on privacy requests.
+func (e *Engine) Requests() *Requests { return e.requests }
+
+// Plan works out how a policy is carried out for a request that brings the
+// given kinds of identity, such as "email". It touches no database. A
+// [*graph.FaultError] names every fault; an unknown policy is [ErrNotFound].
+func (e *Engine) Plan(policy string, kinds ...string) (*graph.Plan, error) {
+	p, ok := e.policies[policy]
+	if !ok {
+		return nil, fmt.Errorf("%w: policy %q; the configuration has: %s", ErrNotFound, policy, keysOf(e.policies))
+	}
+	return graph.NewPlan(e.datamap, p, kinds, &graph.PlanOptions{Taxonomy: e.config.Taxonomy})
+}
+
+// Check plans and then asks every database of the plan for its schema, to find
+// what would make a request fail: missing tables and columns, read-only
+// connections under an erasure rule, strategies that a column cannot take,
+// rows that cannot be addressed or deleted. It reads no row and writes
+// nothing. The error is a [*graph.FaultError] over all faults.
+func (e *Engine) Check(ctx context.Context, policy string, kinds ...string) error {
+	plan, err := e.Plan(policy, kinds...)
+	if err != nil {
+		return err
+	}
+	_, err = e.preflight(ctx, plan)
+	return err
+}
+
+// Run lets the configured executor advance requests until ctx ends. Before it
+// starts, requests that an earlier process left unfinished are enqueued.
+func (e *Engine) Run(ctx context.Context) error {
+	if e.config.Executor == nil {
+		return errors.New("dsr: no Executor is configured; set Config.Executor or call Advance yourself")
+	}
+	if err := e.enqueueOpen(ctx); err != nil {
+		return err
+	}
+	return e.config.Executor.Run(ctx, func(ctx context.Context, j Job) error {
+		_, err := e.requests.Advance(ctx, j.RequestID)
+		var failed *FailedError
+		if errors.As(err, &failed) || errors.Is(err, ErrNotFound) {
+			return nil // the request itself says so; trying again would not help
+		}
+		return err
+	})
+}
+
+// enqueueOpen finds requests that can go on.
+func (e *Engine) enqueueOpen(ctx context.Context) error {
+	filter := RequestFilter{Status: []Status{StatusPending, StatusInProcessing}, Limit: 100}
+	for {
+		page, err := e.config.Store.Requests(ctx, filter)
+		if err != nil {
+			return fmt.Errorf("dsr: list unfinished requests: %w", err)
+		}
+		for _, rec := range page {
+			if err := e.config.Executor.Enqueue(ctx, Job{RequestID: rec.ID, RunAt: rec.DueAt}); err != nil {
+				return fmt.Errorf("dsr: enqueue request %s: %w", rec.ID, err)
+			}
+			filter.After = rec.ID
+		}
+		if len(page) < filter.Limit {
+			return nil
+		}
+	}
+}

@@ -23,3 +23,20 @@ var (
 	// ErrShredded: the key that sealed this was destroyed.
 	ErrShredded = errors.New("dsr: the key was shredded")
 )
+
+// FailedError says that a request stopped with [StatusError]. The request can
+// be advanced again with [Requests.Retry] once the cause is mended.
+type FailedError struct {
+	RequestID string
+	Stage     Stage
+	// Err is the cause.
+	Err error
+}
+
+// Error names the request, the stage and the cause.
+func (e *FailedError) Error() string {
+	return "dsr: request " + e.RequestID + " failed at stage " + string(e.Stage) + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *FailedError) Unwrap() error { return e.Err }

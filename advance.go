@@ -1,0 +1,353 @@
+package dsr
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/godsr/dsr/graph"
+	"github.com/godsr/dsr/internal/fault"
+	"github.com/godsr/dsr/internal/seal"
+)
+
+// run is one Advance of one request: the only holder of its lease.
+type run struct {
+	engine *Engine
+
+	mu     sync.Mutex // guards rec and keys
+	rec    *Record
+	keys   map[string][]byte
+	lost   error // what ended the lease
+	closed bool  // the lease was given back
+
+	plan    *graph.Plan
+	steps   []*step
+	index   map[graph.Address]*step
+	results results
+
+	progressMu sync.Mutex
+}
+
+// Advance takes a request as far as it can go now and returns it. When the
+// request waits for something its status says so; when it stopped with an
+// error, now or before, the error is a [*FailedError]. While another process
+// holds the request, also one that died less than Config.Lease ago, it is
+// [ErrLeased]. When ctx ends, the request is left as it is and goes on with
+// the next call.
+func (r *Requests) Advance(ctx context.Context, id string) (*Request, error) {
+	rec, err := r.engine.config.Store.Request(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	switch rec.Status {
+	case StatusComplete, StatusCanceled, StatusRequiresInput:
+		return rec.request(), nil
+	case StatusError:
+		return rec.request(), &FailedError{RequestID: id, Stage: rec.Stage, Err: errors.New(rec.Failure)}
+	}
+	run := &run{engine: r.engine, rec: rec, keys: map[string][]byte{}, index: map[graph.Address]*step{}}
+	if err := run.lease(ctx); err != nil {
+		return nil, err
+	}
+	ctx, stop := run.keepLease(ctx)
+	defer stop()
+	if err := run.advance(ctx); err != nil {
+		return run.fail(ctx, err)
+	}
+	return run.record().request(), nil
+}
+
+func (r *run) record() *Record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rec
+}
+
+// lease takes the request for this run.
+func (r *run) lease(ctx context.Context) error {
+	now := r.engine.config.Clock()
+	if until := r.rec.LeaseUntil; until.After(now) {
+		return fmt.Errorf("%w until %s", ErrLeased, until.UTC().Format(time.RFC3339))
+	}
+	res, err := r.rec.results()
+	if err != nil {
+		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", r.rec.ID, err)
+	}
+	r.results = res
+	err = r.commit(ctx, func(ch *StoreChange) error {
+		ch.Record.Epoch++
+		ch.Record.Status = StatusInProcessing
+		return nil
+	})
+	if errors.Is(err, ErrConflict) {
+		return ErrLeased
+	}
+	return err
+}
+
+// keepLease renews the lease until stop is called and ends ctx when it is
+// lost.
+func (r *run) keepLease(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stopped := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(r.engine.config.Lease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stopped:
+				return
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if err := r.commit(ctx, func(*StoreChange) error { return nil }); errors.Is(err, ErrConflict) {
+				cancel(err)
+				return
+			}
+		}
+	})
+	return ctx, func() { close(stopped); wg.Wait(); cancel(nil) }
+}
+
+// commit applies one change to the request: apply edits a copy of the record,
+// and the copy counts once it is stored. It renews the lease.
+func (r *run) commit(ctx context.Context, apply func(*StoreChange) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lost != nil {
+		return r.lost
+	}
+	if r.closed {
+		return nil
+	}
+	now := r.engine.config.Clock().UTC()
+	ch := &StoreChange{ExpectVersion: r.rec.Version, Record: *r.rec}
+	ch.Record.Version++
+	ch.Record.UpdatedAt = now
+	ch.Record.LeaseUntil = now.Add(r.engine.config.Lease)
+	if err := apply(ch); err != nil {
+		return err
+	}
+	for i := range ch.Events {
+		ch.Events[i].Time = now
+	}
+	err := r.engine.config.Store.Commit(ctx, ch)
+	switch {
+	case errors.Is(err, ErrConflict):
+		r.lost = fmt.Errorf("%w: the lease of request %s was lost", ErrConflict, r.rec.ID)
+		return r.lost
+	case err != nil:
+		return &storeError{err}
+	}
+	r.rec = &ch.Record
+	r.closed = ch.Record.LeaseUntil.IsZero()
+	return nil
+}
+
+// storeError marks a failure of the store, which is not the request's.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return "dsr: the store failed: " + e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
+
+// setResults stores the results in a change.
+func (r *run) setResults(ch *StoreChange) error {
+	data, err := json.Marshal(&r.results)
+	if err != nil {
+		return fmt.Errorf("dsr: encode outcomes: %w", err)
+	}
+	ch.Record.Outcomes = data
+	return nil
+}
+
+// stage ends one stage and begins the next in one commit.
+func (r *run) stage(ctx context.Context, next Stage, events ...Event) error {
+	fault.Point(ctx, "before "+string(next))
+	err := r.commit(ctx, func(ch *StoreChange) error {
+		ch.Record.Stage = next
+		ch.Events = events
+		return r.setResults(ch)
+	})
+	if err == nil {
+		fault.Point(ctx, "at "+string(next))
+	}
+	return err
+}
+
+// advance runs the stages from the one the request is at.
+func (r *run) advance(ctx context.Context) error {
+	for {
+		stage := r.record().Stage
+		do, ok := map[Stage]func(context.Context) error{
+			StagePlan: r.planStage, StageCollect: r.collectStage, StageDeliver: r.deliverStage,
+			StageJournal: r.journalStage, StageErase: r.eraseStage, StageFinish: r.finishStage,
+		}[stage]
+		if !ok {
+			return nil
+		}
+		if stage != StagePlan {
+			if err := r.restore(ctx); err != nil {
+				return err
+			}
+		}
+		if err := do(ctx); err != nil {
+			return err
+		}
+		if r.record().Status == StatusRequiresInput {
+			return nil
+		}
+	}
+}
+
+// planStage freezes the plan after everything it needs was checked.
+func (r *run) planStage(ctx context.Context) error {
+	ids, err := r.identities(ctx)
+	if err != nil {
+		return err
+	}
+	plan, err := r.engine.Plan(r.rec.Policy, ids.Kinds()...)
+	if err != nil {
+		return err
+	}
+	if err := r.layout(ctx, plan); err != nil {
+		return err
+	}
+	data, err := json.Marshal(plan)
+	if err != nil {
+		return fmt.Errorf("dsr: encode the plan: %w", err)
+	}
+	return r.commit(ctx, func(ch *StoreChange) error {
+		ch.Record.Plan, ch.Record.Stage = data, StageCollect
+		for _, purpose := range []string{keyInputs, keySpool, keyJournal} {
+			if err := r.engine.newKey(ctx, &ch.Record, purpose, make([]byte, seal.KeySize)); err != nil {
+				return err
+			}
+		}
+		ch.Events = []Event{{Kind: "planned", Message: fmt.Sprintf("%d collections, %d skipped", len(plan.Steps), len(plan.Skipped))}}
+		return nil
+	})
+}
+
+// restore brings back the frozen plan when this run did not make it.
+func (r *run) restore(ctx context.Context) error {
+	if r.plan != nil {
+		return nil
+	}
+	plan := &graph.Plan{}
+	if err := json.Unmarshal(r.record().Plan, plan); err != nil {
+		return fmt.Errorf("dsr: the stored plan of request %s cannot be read: %w", r.rec.ID, err)
+	}
+	return r.layout(ctx, plan)
+}
+
+// layout prepares the steps of a plan.
+func (r *run) layout(ctx context.Context, plan *graph.Plan) error {
+	schemas, err := r.engine.preflight(ctx, plan)
+	if err != nil {
+		return err
+	}
+	r.plan = plan
+	return r.makeSteps(schemas)
+}
+
+func (r *run) identities(ctx context.Context) (Identities, error) {
+	key, err := r.key(ctx, keyIdentity)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := seal.Open(key, r.record().Identity, bound(r.rec.ID, keyIdentity))
+	if err != nil {
+		return nil, fmt.Errorf("dsr: open the identities of request %s: %w", r.rec.ID, err)
+	}
+	var ids Identities
+	if err := json.Unmarshal(plain, (*map[string][]string)(&ids)); err != nil {
+		return nil, errors.New("dsr: the stored identities cannot be decoded")
+	}
+	return ids, nil
+}
+
+// finishStage forgets what was only needed on the way and completes the
+// request.
+func (r *run) finishStage(ctx context.Context) error {
+	if err := r.engine.config.Spool.Remove(ctx, r.rec.ID); err != nil {
+		return fmt.Errorf("dsr: empty the spool: %w", err)
+	}
+	fault.Point(ctx, "before done")
+	err := r.commit(ctx, func(ch *StoreChange) error {
+		ch.Record.Keys = maps.Clone(ch.Record.Keys)
+		for _, purpose := range []string{keyInputs, keySpool, keyJournal} {
+			delete(ch.Record.Keys, purpose)
+		}
+		ch.Record.Stage, ch.Record.Status = StageDone, StatusComplete
+		ch.Record.LeaseUntil, ch.Record.FinishedAt = time.Time{}, ch.Record.UpdatedAt
+		ch.Record.Failure = ""
+		ch.DropJournal = true
+		ch.Events = []Event{{Kind: "complete"}}
+		return r.setResults(ch)
+	})
+	if err != nil {
+		return err
+	}
+	fault.Point(ctx, "at done")
+	var names []string
+	for _, p := range r.results.Packages {
+		names = append(names, p.Name)
+	}
+	r.engine.notify(ctx, r.record(), Notice{Kind: NoticeComplete, Packages: names})
+	return nil
+}
+
+// fail ends a run that did not come to a good end. A canceled context and a
+// lost lease are not the request's fault: it stays as it is.
+func (r *run) fail(ctx context.Context, err error) (*Request, error) {
+	var store *storeError
+	interrupted := ctx.Err() != nil
+	if errors.Is(err, ErrConflict) || errors.As(err, &store) {
+		return nil, err
+	}
+	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	stage := r.record().Stage
+	commitErr := r.commit(cleanup, func(ch *StoreChange) error {
+		ch.Record.LeaseUntil = time.Time{}
+		if interrupted {
+			return nil
+		}
+		ch.Record.Status, ch.Record.Failure = StatusError, err.Error()
+		ch.Events = []Event{{Kind: "failed", Message: err.Error()}}
+		return r.setResults(ch)
+	})
+	if interrupted {
+		return nil, context.Cause(ctx)
+	}
+	failed := &FailedError{RequestID: r.rec.ID, Stage: stage, Err: err}
+	if commitErr != nil {
+		return nil, errors.Join(failed, commitErr)
+	}
+	r.engine.notify(cleanup, r.record(), Notice{Kind: NoticeFailed, Message: err.Error()})
+	return r.record().request(), failed
+}
+
+// progress tells the host, one call at a time.
+func (r *run) progress(ctx context.Context, p Progress) {
+	if r.engine.config.Progress == nil {
+		return
+	}
+	r.progressMu.Lock()
+	defer r.progressMu.Unlock()
+	p.RequestID = r.rec.ID
+	r.engine.config.Progress(ctx, p)
+}
+
+// has reports whether the plan has a rule of the action that selects
+// anything.
+func (r *run) has(action graph.Action) bool {
+	return slices.ContainsFunc(r.plan.Policy.Rules, func(rule graph.Rule) bool { return rule.Action == action })
+}

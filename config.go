@@ -1,0 +1,326 @@
+package dsr
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/godsr/dsr/graph"
+	"github.com/godsr/dsr/redact/mask"
+	"github.com/godsr/dsr/storage"
+)
+
+// Config is everything that an engine is made of. New copies it; changing it
+// afterwards has no effect.
+type Config struct {
+	// Datasets describe the databases. At least one is required.
+	Datasets []*graph.Dataset
+	// Connections tie datasets to databases. Every dataset needs one.
+	Connections []Connection
+	// Policies that requests can be submitted under. At least one is
+	// required.
+	Policies []graph.Policy
+	// Destinations take data packages, by key. Required when a policy has
+	// an access rule; a rule without a destination takes the only one.
+	Destinations map[string]storage.Destination
+	// Store keeps requests. Required.
+	Store Store
+	// Keyring wraps the keys of requests. Required.
+	Keyring Keyring
+
+	// Taxonomy holds the known data categories. Defaults to
+	// graph.DefaultTaxonomy.
+	Taxonomy *graph.Taxonomy
+	// Identities say how kinds of identity are compared. Defaults to
+	// graph.DefaultIdentityKinds; kinds not listed are compared as given.
+	Identities []graph.IdentityKind
+	// Spool keeps collected rows, sealed. Defaults to NewDirSpool(""), a
+	// private folder under the system's temporary one.
+	Spool Spool
+	// Notifier is told of receipts, completions and failures. Defaults to
+	// none.
+	Notifier Notifier
+	// Executor advances requests in the background, once Run is called.
+	// Defaults to none: the host calls Advance.
+	Executor Executor
+	// Progress is called while a request is worked on, from one goroutine
+	// at a time for each request. It must return quickly. Defaults to
+	// none.
+	Progress func(context.Context, Progress)
+	// Logger takes what an operator should know; never a personal value.
+	// Defaults to none.
+	Logger *slog.Logger
+
+	// Limits bound what one request may use.
+	Limits Limits
+	// Lease is how long a process that stopped answering keeps a request.
+	// It is renewed at a third of this time. Defaults to one minute.
+	Lease time.Duration
+
+	// Clock defaults to time.Now, Random to crypto/rand, and NewID to
+	// random UUIDs of version 4. Tests inject their own.
+	Clock  func() time.Time
+	Random io.Reader
+	NewID  func() string
+}
+
+// Connection ties datasets to the connector that reads and erases them.
+type Connection struct {
+	// Key names the connection in messages and limits.
+	Key       string
+	Connector Connector
+	// Datasets are the keys of the datasets that live there.
+	Datasets []string
+	// ReadOnly refuses erasure rules that reach the connection.
+	ReadOnly bool
+	// Concurrency is how many collections are read from it at once.
+	// Defaults to 4.
+	Concurrency int
+}
+
+// Limits bound what one request may use.
+type Limits struct {
+	// Workers is how many collections are visited at once. Defaults to 8.
+	Workers int
+	// QueryValues is how many input values one query may hold. Defaults
+	// to 10,000.
+	QueryValues int
+	// ChunkRows is how many rows one erasure transaction changes.
+	// Defaults to 500.
+	ChunkRows int
+	// CycleRounds is how often a cycle of collections is visited before
+	// the request waits for a person. Defaults to 100.
+	CycleRounds int
+	// CycleValues is how many distinct values a cycle, or the matching of
+	// array elements, may hold in memory before the request waits for a
+	// person. Defaults to 1,000,000.
+	CycleValues int
+	// Attempts is how often rows that others keep changing are collected
+	// again before their erasure fails. Defaults to 5.
+	Attempts int
+}
+
+func (l Limits) withDefaults() Limits {
+	set := func(v *int, to int) {
+		if *v <= 0 {
+			*v = to
+		}
+	}
+	set(&l.Workers, 8)
+	set(&l.QueryValues, 10_000)
+	set(&l.ChunkRows, 500)
+	set(&l.CycleRounds, 100)
+	set(&l.CycleValues, 1_000_000)
+	set(&l.Attempts, 5)
+	return l
+}
+
+// configure validates the configuration and fills in what is left out.
+func (e *Engine) configure(c Config) error {
+	c.Limits = c.Limits.withDefaults()
+	if c.Lease <= 0 {
+		c.Lease = time.Minute
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
+	if c.NewID == nil {
+		c.NewID = uuid.NewString
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Spool == nil {
+		c.Spool = NewDirSpool("")
+	}
+	if c.Taxonomy == nil {
+		c.Taxonomy = graph.DefaultTaxonomy()
+	}
+	if c.Identities == nil {
+		c.Identities = graph.DefaultIdentityKinds()
+	}
+	c.Destinations = maps.Clone(c.Destinations)
+	c.Policies = slices.Clone(c.Policies)
+	e.config = c
+
+	faults := &multierror.Error{ErrorFormat: formatFaults}
+	add := func(format string, args ...any) { faults = multierror.Append(faults, fmt.Errorf(format, args...)) }
+	if c.Store == nil {
+		add("Store is required: adapters/sqlitestore keeps requests in a file, adapters/memory in memory")
+	}
+	if c.Keyring == nil {
+		add("Keyring is required: NewLocalKeyring wraps keys with one of your own")
+	}
+	faults = e.configureDatasets(faults)
+	faults = e.configureConnections(faults)
+	faults = e.configurePolicies(faults)
+	if err := faults.ErrorOrNil(); err != nil {
+		return &ConfigError{faults: faults.Errors, text: err.Error()}
+	}
+	return nil
+}
+
+// ConfigError tells every fault of a configuration.
+type ConfigError struct {
+	faults []error
+	text   string
+}
+
+// Error lists the faults, one a line.
+func (e *ConfigError) Error() string { return e.text }
+
+// Unwrap returns the faults, for [errors.As].
+func (e *ConfigError) Unwrap() []error { return e.faults }
+
+func formatFaults(errs []error) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "dsr: the configuration has %d fault(s):", len(errs))
+	for _, err := range errs {
+		var fault *graph.FaultError
+		if errors.As(err, &fault) {
+			for _, d := range fault.Faults {
+				b.WriteString("\n\t" + d.String())
+			}
+			continue
+		}
+		b.WriteString("\n\t" + err.Error())
+	}
+	return b.String()
+}
+
+func (e *Engine) configureDatasets(faults *multierror.Error) *multierror.Error {
+	if len(e.config.Datasets) == 0 {
+		faults = multierror.Append(faults, errors.New("Datasets is empty: graph.LoadFS reads dataset files"))
+	}
+	m, err := graph.NewDataMap(e.config.Datasets...)
+	if err != nil {
+		return multierror.Append(faults, err)
+	}
+	e.datamap = m
+	var ds graph.Diagnostics
+	for _, a := range m.Addresses() {
+		c, _ := m.Collection(a)
+		for path, f := range c.All() {
+			if f.Masking == nil {
+				continue
+			}
+			if err := mask.Check(f.Masking.Strategy, f.Masking.Configuration); err != nil {
+				ds = append(ds, graph.Diagnostic{Severity: graph.Error, Pos: f.Pos, Subject: graph.FieldAddress{Address: a, Path: path}.String(), Message: err.Error()})
+			}
+		}
+	}
+	if err := ds.Err(); err != nil {
+		faults = multierror.Append(faults, err)
+	}
+	return faults
+}
+
+func (e *Engine) configureConnections(faults *multierror.Error) *multierror.Error {
+	add := func(format string, args ...any) { faults = multierror.Append(faults, fmt.Errorf(format, args...)) }
+	known := map[string]bool{}
+	for _, d := range e.config.Datasets {
+		known[d.Key] = true
+	}
+	keys := map[string]bool{}
+	e.connections = map[string]*connection{}
+	for i, c := range e.config.Connections {
+		if c.Key == "" {
+			add("connection %d has no Key", i+1)
+		}
+		if keys[c.Key] {
+			add("two connections have the key %q", c.Key)
+		}
+		keys[c.Key] = true
+		if c.Connector == nil {
+			add("connection %q has no Connector", c.Key)
+		}
+		if c.Concurrency <= 0 {
+			c.Concurrency = 4
+		}
+		conn := &connection{Connection: c}
+		conn.dry, _ = c.Connector.(DryRunner)
+		for _, d := range c.Datasets {
+			if !known[d] {
+				add("connection %q names dataset %q, which is not among Datasets", c.Key, d)
+			}
+			if first, ok := e.connections[d]; ok {
+				add("dataset %q is claimed by connections %q and %q", d, first.Key, c.Key)
+			}
+			e.connections[d] = conn
+		}
+	}
+	for _, d := range e.config.Datasets {
+		if e.connections[d.Key] == nil && slices.ContainsFunc(d.Collections, func(c *graph.Collection) bool { return !c.SkipProcessing }) {
+			add("dataset %q has no connection; list it in the Datasets of one", d.Key)
+		}
+	}
+	return faults
+}
+
+func (e *Engine) configurePolicies(faults *multierror.Error) *multierror.Error {
+	add := func(format string, args ...any) { faults = multierror.Append(faults, fmt.Errorf(format, args...)) }
+	if len(e.config.Policies) == 0 {
+		add("Policies is empty")
+	}
+	e.policies = map[string]*graph.Policy{}
+	for i := range e.config.Policies {
+		p := &e.config.Policies[i]
+		if e.policies[p.Key] != nil {
+			add("two policies have the key %q", p.Key)
+		}
+		e.policies[p.Key] = p
+		if err := p.Check(e.config.Taxonomy).Err(); err != nil {
+			faults = multierror.Append(faults, err)
+		}
+		for _, r := range p.Rules {
+			if r.Action == graph.Erasure && r.Masking != nil {
+				if err := mask.Check(r.Masking.Strategy, r.Masking.Configuration); err != nil {
+					add("policy %s: rule %q: %w", p.Key, r.Key, err)
+				}
+			}
+			if r.Action == graph.Access {
+				if _, err := e.destination(r); err != nil {
+					add("policy %s: rule %q: %w", p.Key, r.Key, err)
+				}
+			}
+		}
+	}
+	e.kinds = map[string]graph.IdentityKind{}
+	for _, k := range e.config.Identities {
+		e.kinds[k.Name] = k
+	}
+	return faults
+}
+
+// destination returns the key of the destination of an access rule.
+func (e *Engine) destination(r graph.Rule) (string, error) {
+	if r.Destination == "" {
+		if len(e.config.Destinations) != 1 {
+			return "", fmt.Errorf("it names no destination, and there are %d to choose from", len(e.config.Destinations))
+		}
+		for key := range e.config.Destinations {
+			return key, nil
+		}
+	}
+	if _, ok := e.config.Destinations[r.Destination]; !ok {
+		return "", fmt.Errorf("it names destination %q, which is not among Destinations", r.Destination)
+	}
+	return r.Destination, nil
+}
+
+func keysOf[V any](m map[string]V) string {
+	return strings.Join(slices.Sorted(maps.Keys(m)), ", ")
+}

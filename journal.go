@@ -1,0 +1,480 @@
+package dsr
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/godsr/dsr/graph"
+	"github.com/godsr/dsr/internal/fault"
+	"github.com/godsr/dsr/internal/seal"
+	"github.com/godsr/dsr/internal/value"
+	"github.com/godsr/dsr/redact/mask"
+)
+
+// journalStage writes down every change that the erasure will make, before it
+// makes the first.
+func (r *run) journalStage(ctx context.Context) error {
+	order, err := r.eraseOrder()
+	if err != nil {
+		return err
+	}
+	if len(order) == 0 {
+		return r.stage(ctx, StageFinish)
+	}
+	if err := r.loadCollected(ctx); err != nil {
+		return err
+	}
+	for i := range r.results.Collections {
+		c := &r.results.Collections[i]
+		c.Targeted, c.Masked, c.Gone, c.Changed = 0, 0, 0, 0
+	}
+	j, err := r.newJournal(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.commit(ctx, func(ch *StoreChange) error { ch.DropJournal = true; return nil }); err != nil {
+		return err
+	}
+	for n, s := range order {
+		if err := j.step(ctx, s); err != nil {
+			return err
+		}
+		r.progress(ctx, Progress{Stage: StageJournal, Done: int64(n + 1), Total: int64(len(order)), Rows: j.rows, Collection: s.Address()})
+	}
+	if err := j.flush(ctx); err != nil {
+		return err
+	}
+	return r.stage(ctx, StageErase, Event{Kind: "journalled", Rows: j.rows})
+}
+
+// eraseOrder returns the targeted steps in the order in which they are erased:
+// rows that refer to others before those, then as erase_after says, then by
+// plan.
+func (r *run) eraseOrder() ([]*step, error) {
+	var targeted []*step
+	for _, s := range r.steps {
+		if s.Erase != nil && s.schema != nil && (s.Erase.Delete || len(s.Erase.Fields) > 0) {
+			targeted = append(targeted, s)
+		}
+	}
+	before := map[*step][]*step{}
+	for _, s := range targeted {
+		for _, a := range s.EraseAfter {
+			before[s] = append(before[s], r.index[a])
+		}
+		if !s.Erase.Delete {
+			continue
+		}
+		for _, o := range targeted {
+			if o != s && o.Erase.Delete && o.conn == s.conn &&
+				slices.ContainsFunc(s.schema.ReferencedBy, func(fk ForeignKey) bool { return fk.Table == o.schema.Table }) {
+				before[s] = append(before[s], o)
+			}
+		}
+	}
+	var order []*step
+	for len(order) < len(targeted) {
+		next := slices.IndexFunc(targeted, func(s *step) bool {
+			return !slices.Contains(order, s) && !slices.ContainsFunc(before[s], func(b *step) bool {
+				return slices.Contains(targeted, b) && !slices.Contains(order, b)
+			})
+		})
+		if next < 0 {
+			var names []string
+			for _, s := range targeted {
+				if !slices.Contains(order, s) {
+					names = append(names, s.Address().String())
+				}
+			}
+			return nil, fmt.Errorf("foreign keys and erase_after leave no order in which to erase %s; remove an erase_after", strings.Join(names, ", "))
+		}
+		order = append(order, targeted[next])
+	}
+	return order, nil
+}
+
+// entry is what the journal knows of one row.
+type entry struct {
+	key []any
+	set []Change
+}
+
+// journal turns rows into journal chunks.
+type journal struct {
+	run     *run
+	key     []byte
+	secrets maskSecrets
+	masks   map[string]mask.Strategy
+	pending []JournalChunk
+	size    int
+	rows    int64
+}
+
+func (r *run) newJournal(ctx context.Context) (*journal, error) {
+	key, err := r.key(ctx, keyJournal)
+	if err != nil {
+		return nil, err
+	}
+	return &journal{
+		run: r, key: key, masks: map[string]mask.Strategy{},
+		secrets: maskSecrets{key: key, random: r.engine.config.Random},
+	}, nil
+}
+
+// step journals all rows of a step.
+func (j *journal) step(ctx context.Context, s *step) error {
+	var entries []entry
+	targeted := int64(0)
+	for record, err := range j.run.records(ctx, s) {
+		if err != nil {
+			return err
+		}
+		row, err := s.decodeRow(record)
+		if err != nil {
+			return err
+		}
+		e, ok, err := j.entry(s, row)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		targeted++
+		if entries = append(entries, e); len(entries) == j.run.engine.config.Limits.ChunkRows {
+			if err := j.add(ctx, s, entries); err != nil {
+				return err
+			}
+			entries = entries[:0]
+		}
+	}
+	j.rows += targeted
+	j.run.results.collection(s.Address()).Targeted = targeted
+	return j.add(ctx, s, entries)
+}
+
+// collection returns the outcome of a collection.
+func (res *results) collection(a graph.Address) *CollectionOutcome {
+	for i := range res.Collections {
+		if res.Collections[i].Address == a {
+			return &res.Collections[i]
+		}
+	}
+	res.Collections = append(res.Collections, CollectionOutcome{Address: a, State: graph.Done})
+	return &res.Collections[len(res.Collections)-1]
+}
+
+// entry works out what is to change in a row; not ok when nothing is.
+func (j *journal) entry(s *step, row []any) (entry, bool, error) {
+	e := entry{key: make([]any, len(s.keyAt))}
+	for i, at := range s.keyAt {
+		if e.key[i] = row[at]; row[at] == nil && (len(s.schema.Key) > 0 || len(s.Collection.PrimaryKey()) > 0) {
+			return e, false, fmt.Errorf("%s: a targeted row has no value in its key field %s, so that it cannot be addressed", s.Address(), s.key[i])
+		}
+	}
+	changes := s.Erase.Delete
+	masked := map[string]bool{}
+	for _, f := range s.Erase.Fields {
+		at := s.at[f.Path.Column()]
+		belongs := wholePart
+		if node := s.match[at]; node != nil {
+			belongs, _ = node.match(row[at])
+		}
+		masked[f.Path.Column()] = true
+		m := &masking{journal: j, step: s, field: f}
+		if err := m.value(row[at], belongs, f.Path[1:], []any{f.Path.Column()}); err != nil {
+			return e, false, fmt.Errorf("%s: %w", graph.FieldAddress{Address: s.Address(), Path: f.Path}, err)
+		}
+		e.set = append(e.set, m.set...)
+		changes = changes || m.changed
+	}
+	for _, in := range s.inputs {
+		for _, path := range in.Fields {
+			if in.Identity == "" && len(path) == 1 && !in.inArray && !masked[path[0]] {
+				masked[path[0]] = true
+				v := row[s.at[path[0]]]
+				e.set = append(e.set, Change{Path: []any{path[0]}, Old: v, New: v})
+			}
+		}
+	}
+	return e, changes, nil
+}
+
+// strategy returns the strategy of a field, made once for each configuration.
+func (j *journal) strategy(m graph.Masking) (mask.Strategy, error) {
+	id := fmt.Sprintf("%s %v", m.Strategy, m.Configuration)
+	if s, ok := j.masks[id]; ok {
+		return s, nil
+	}
+	s, err := mask.New(m.Strategy, m.Configuration, j.secrets)
+	if err == nil {
+		j.masks[id] = s
+	}
+	return s, err
+}
+
+// masking gathers the changes of one field in one row.
+type masking struct {
+	journal *journal
+	step    *step
+	field   graph.EraseField
+	set     []Change
+	changed bool
+}
+
+// value follows the rest of the path through a value and masks what it leads
+// to. Arrays of scalars are one value: they are written whole, so that an
+// element added meanwhile is noticed.
+func (m *masking) value(v any, belongs *part, rest []string, at []any) error {
+	strategy, err := m.journal.strategy(m.field.Masking)
+	if err != nil {
+		return err
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		if len(rest) > 0 {
+			return m.value(v[rest[0]], belongs.key(rest[0]), rest[1:], with(at, rest[0]))
+		}
+		if strategy.Effect().Null {
+			return m.change(at, v, nil)
+		}
+		for _, key := range sortedKeys(v) {
+			if err := m.value(v[key], belongs.key(key), nil, with(at, key)); err != nil {
+				return err
+			}
+		}
+		return nil
+	case []any:
+		if !holdsObjects(v) {
+			return m.array(strategy, v, belongs, at)
+		}
+		for i, e := range v {
+			if sub := belongs.element(i); sub != nil {
+				if err := m.value(e, sub, rest, with(at, i)); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	if len(rest) > 0 {
+		return nil // the parent is missing or null: there is nothing to mask
+	}
+	masked, err := m.mask(strategy, v)
+	if err != nil {
+		return err
+	}
+	return m.change(at, v, masked)
+}
+
+func with(at []any, next any) []any { return append(slices.Clip(at), next) }
+
+func sortedKeys(v map[string]any) []string {
+	keys := make([]string, 0, len(v))
+	for key := range v {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func holdsObjects(list []any) bool {
+	return slices.ContainsFunc(list, func(e any) bool {
+		switch e := e.(type) {
+		case map[string]any:
+			return true
+		case []any:
+			return holdsObjects(e)
+		}
+		return false
+	})
+}
+
+// array masks the elements of an array of scalars that are the data subject's.
+func (m *masking) array(strategy mask.Strategy, list []any, belongs *part, at []any) error {
+	out, err := m.elements(strategy, list, belongs)
+	if err != nil {
+		return err
+	}
+	return m.change(at, list, out)
+}
+
+func (m *masking) elements(strategy mask.Strategy, list []any, belongs *part) ([]any, error) {
+	out := slices.Clone(list)
+	for i, e := range list {
+		sub := belongs.element(i)
+		if sub == nil {
+			continue
+		}
+		var err error
+		if inner, ok := e.([]any); ok {
+			out[i], err = m.elements(strategy, inner, sub)
+		} else {
+			out[i], err = m.mask(strategy, e)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// mask masks one scalar; null stays null.
+func (m *masking) mask(strategy mask.Strategy, v any) (any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	masked, err := strategy.Mask(v)
+	if err != nil {
+		return nil, err
+	}
+	text, ok := masked.(string)
+	if !ok || !strategy.Effect().Text {
+		return masked, nil
+	}
+	if m.field.Length > 0 {
+		text = mask.Truncate(text, m.field.Length)
+	}
+	if len(m.field.Path) == 1 {
+		column, _ := m.step.schema.Column(m.field.Path.Column())
+		if column.Length > 0 && utf8.RuneCountInString(text) > column.Length {
+			return nil, fmt.Errorf("%s gives %d characters, but the column takes %d; set length: %d on the field",
+				m.field.Masking.Strategy, utf8.RuneCountInString(text), column.Length, column.Length)
+		}
+	}
+	return text, nil
+}
+
+func (m *masking) change(at []any, old, masked any) error {
+	m.set = append(m.set, Change{Path: at, Old: old, New: masked})
+	m.changed = m.changed || !value.Equal(old, masked)
+	return nil
+}
+
+// add seals entries as one chunk, in the order of their keys.
+func (j *journal) add(ctx context.Context, s *step, entries []entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	if fault.JournalOff(ctx) {
+		return j.run.applyUnjournalled(ctx, s, entries)
+	}
+	chunk, err := j.seal(s, entries)
+	if err != nil {
+		return err
+	}
+	j.pending = append(j.pending, chunk)
+	if j.size += len(chunk.Sealed); j.size > 4<<20 {
+		return j.flush(ctx)
+	}
+	return nil
+}
+
+func (j *journal) seal(s *step, entries []entry) (JournalChunk, error) {
+	type keyed struct {
+		key []byte
+		entry
+	}
+	order := make([]keyed, len(entries))
+	for i, e := range entries {
+		key, err := value.Append(nil, e.key)
+		if err != nil {
+			return JournalChunk{}, err
+		}
+		order[i] = keyed{key, e}
+	}
+	slices.SortStableFunc(order, func(a, b keyed) int { return bytes.Compare(a.key, b.key) })
+	rows := make([]any, len(order))
+	for i, e := range order {
+		set := make([]any, len(e.set))
+		for n, c := range e.set {
+			path := make([]any, len(c.Path))
+			for at, p := range c.Path {
+				if index, ok := p.(int); ok {
+					p = int64(index)
+				}
+				path[at] = p
+			}
+			set[n] = []any{path, c.Old, c.New}
+		}
+		rows[i] = []any{e.key, set}
+	}
+	plain, err := value.Append(nil, rows)
+	if err != nil {
+		return JournalChunk{}, fmt.Errorf("journal of %s: %w", s.Address(), err)
+	}
+	sealed, err := seal.Seal(j.run.engine.config.Random, j.key, plain, bound(j.run.rec.ID, "journal "+s.Address().String()))
+	if err != nil {
+		return JournalChunk{}, err
+	}
+	return JournalChunk{Step: s.Address().String(), Rows: len(entries), Sealed: sealed}, nil
+}
+
+// flush stores the pending chunks.
+func (j *journal) flush(ctx context.Context) error {
+	if len(j.pending) == 0 {
+		return nil
+	}
+	fault.Point(ctx, "before journal")
+	err := j.run.commit(ctx, func(ch *StoreChange) error { ch.AppendJournal = j.pending; return nil })
+	j.pending, j.size = nil, 0
+	fault.Point(ctx, "at journal")
+	return err
+}
+
+// openChunk reverses seal.
+func (r *run) openChunk(key []byte, c JournalChunk) ([]entry, error) {
+	plain, err := seal.Open(key, c.Sealed, bound(r.rec.ID, "journal "+c.Step))
+	if err != nil {
+		return nil, fmt.Errorf("chunk %d of the journal: %w", c.Seq, err)
+	}
+	v, _, err := value.Decode(plain)
+	rows, ok := v.([]any)
+	if err != nil || !ok {
+		return nil, errDamaged
+	}
+	entries := make([]entry, len(rows))
+	for i, row := range rows {
+		if entries[i], ok = decodeEntry(row); !ok {
+			return nil, errDamaged
+		}
+	}
+	return entries, nil
+}
+
+var errDamaged = errors.New("the journal is damaged")
+
+func decodeEntry(v any) (entry, bool) {
+	row, ok := v.([]any)
+	if !ok || len(row) != 2 {
+		return entry{}, false
+	}
+	key, ok1 := row[0].([]any)
+	set, ok2 := row[1].([]any)
+	if !ok1 || !ok2 {
+		return entry{}, false
+	}
+	e := entry{key: key}
+	for _, v := range set {
+		c, ok := v.([]any)
+		if !ok || len(c) != 3 {
+			return entry{}, false
+		}
+		path, ok := c[0].([]any)
+		if !ok {
+			return entry{}, false
+		}
+		for at, p := range path {
+			if index, ok := p.(int64); ok {
+				path[at] = int(index)
+			}
+		}
+		e.set = append(e.set, Change{Path: path, Old: c[1], New: c[2]})
+	}
+	return e, true
+}

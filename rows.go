@@ -1,0 +1,254 @@
+package dsr
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+
+	"github.com/godsr/dsr/internal/value"
+)
+
+// Rows of a step are spooled in parts, one for each visit. A part is a
+// sequence of records: a length as uvarint, then as many bytes. A record is
+// either a row (the values of the step's columns, one after the other) or,
+// where it is empty, the mark that the next query's rows follow.
+
+// rowsPart names the spool part of one visit of a step.
+func rowsPart(s *step, round int) string { return fmt.Sprintf("rows-%d-%d", s.number, round) }
+
+// dropPart names the part with the rows that several queries returned.
+func dropPart(s *step) string { return "drop-" + strconv.Itoa(s.number) }
+
+// matchPart names the part with the values that array elements are matched by.
+func matchPart(s *step, input int) string { return fmt.Sprintf("match-%d-%d", s.number, input) }
+
+// rowWriter writes the rows of one visit.
+type rowWriter struct {
+	w   io.WriteCloser
+	buf *bufio.Writer
+	len [binary.MaxVarintLen64]byte
+}
+
+func newRowWriter(w io.WriteCloser) *rowWriter {
+	return &rowWriter{w: w, buf: bufio.NewWriterSize(w, 32<<10)}
+}
+
+// record writes one record; an empty one marks the next query.
+func (w *rowWriter) record(b []byte) error {
+	if _, err := w.buf.Write(w.len[:binary.PutUvarint(w.len[:], uint64(len(b)))]); err != nil {
+		return err
+	}
+	_, err := w.buf.Write(b)
+	return err
+}
+
+func (w *rowWriter) close() error {
+	return errors.Join(w.buf.Flush(), w.w.Close())
+}
+
+// rowKey identifies a row among those of its step: by its key, or by
+// everything in it where there is none.
+func (s *step) rowKey(record []byte) ([]byte, error) {
+	h := sha256.New()
+	if len(s.keyAt) == 0 {
+		h.Write(record)
+		return h.Sum(nil)[:16], nil
+	}
+	at, err := s.split(record)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range s.keyAt {
+		h.Write(at[k])
+	}
+	return h.Sum(nil)[:16], nil
+}
+
+// split cuts a record into the encoded values of the step's columns.
+func (s *step) split(record []byte) ([][]byte, error) {
+	return s.splitInto(nil, record)
+}
+
+func (s *step) splitInto(at [][]byte, record []byte) ([][]byte, error) {
+	for range s.columns {
+		rest, err := value.Skip(record)
+		if err != nil {
+			return nil, fmt.Errorf("dsr: a spooled row of %s is damaged: %w", s.Address(), err)
+		}
+		at = append(at, record[:len(record)-len(rest)])
+		record = rest
+	}
+	return at, nil
+}
+
+// seenKey is the key of a row with the query that returned it.
+func seenKey(key []byte, batch int) []byte {
+	return binary.BigEndian.AppendUint32(key, uint32(batch)) //nolint:gosec // fewer queries than 2^32
+}
+
+// records yields the rows of a step as they were spooled, each once, in the
+// order in which they were read. A record is valid until the next one.
+func (r *run) records(ctx context.Context, s *step) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		if s.schema == nil {
+			return
+		}
+		batch := 0
+		for round := 0; ; round++ {
+			part, err := r.open(ctx, rowsPart(s, round), keySpool)
+			if errors.Is(err, ErrNotFound) && round > 0 {
+				return
+			}
+			if err != nil {
+				yield(nil, fmt.Errorf("dsr: rows of %s: %w", s.Address(), err))
+				return
+			}
+			more := r.readPart(s, part, &batch, yield)
+			if err := part.Close(); err != nil && more {
+				yield(nil, fmt.Errorf("dsr: rows of %s: %w", s.Address(), err))
+				return
+			}
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+func (r *run) readPart(s *step, part io.Reader, batch *int, yield func([]byte, error) bool) bool {
+	in := bufio.NewReaderSize(part, 32<<10)
+	var buf []byte
+	for {
+		n, err := binary.ReadUvarint(in)
+		if errors.Is(err, io.EOF) {
+			return true
+		}
+		if err == nil {
+			if uint64(cap(buf)) < n {
+				buf = make([]byte, n, n+n/2)
+			}
+			buf = buf[:n]
+			_, err = io.ReadFull(in, buf)
+		}
+		if err != nil {
+			yield(nil, fmt.Errorf("dsr: rows of %s: %w", s.Address(), err))
+			return false
+		}
+		if n == 0 {
+			*batch++
+			continue
+		}
+		if len(s.drop) > 0 {
+			key, err := s.rowKey(buf)
+			if err != nil {
+				yield(nil, err)
+				return false
+			}
+			if s.drop[string(seenKey(key, *batch))] {
+				continue
+			}
+		}
+		if !yield(buf, nil) {
+			return false
+		}
+	}
+}
+
+// settleDuplicates finds the rows that more than one query returned; all but
+// the first are dropped.
+func (r *run) settleDuplicates(ctx context.Context, s *step) error {
+	if s.seen == nil {
+		return nil
+	}
+	if err := s.seen.Finish(); err != nil {
+		return err
+	}
+	s.drop = map[string]bool{}
+	var last [16]byte
+	first := true
+	for b, err := range s.seen.All() {
+		if err != nil {
+			return err
+		}
+		if !first && [16]byte(b[:16]) == last {
+			s.drop[string(b)] = true
+			continue
+		}
+		last, first = [16]byte(b[:16]), false
+	}
+	s.rows -= int64(len(s.drop))
+	if err := s.seen.Close(); err != nil {
+		return err
+	}
+	s.seen = nil
+	if len(s.drop) == 0 {
+		return nil
+	}
+	return r.writeStrings(ctx, dropPart(s), func(write func(string) error) error {
+		for key := range s.drop {
+			if err := write(key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeStrings writes a part of strings.
+func (r *run) writeStrings(ctx context.Context, part string, fill func(write func(string) error) error) error {
+	w, err := r.create(ctx, part, keySpool)
+	if err != nil {
+		return err
+	}
+	rw := newRowWriter(w)
+	if err := fill(func(s string) error { return rw.record([]byte(s)) }); err != nil {
+		return errors.Join(err, rw.close())
+	}
+	return rw.close()
+}
+
+// readStrings reads a part of strings; one that is missing has none.
+func (r *run) readStrings(ctx context.Context, part string) ([]string, error) {
+	rc, err := r.open(ctx, part, keySpool)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rc.Close() }()
+	in := bufio.NewReader(rc)
+	var out []string
+	for {
+		n, err := binary.ReadUvarint(in)
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("dsr: spool: %w", err)
+		}
+		buf := make([]byte, n)
+		if _, err := io.ReadFull(in, buf); err != nil {
+			return nil, fmt.Errorf("dsr: spool: %w", err)
+		}
+		out = append(out, string(buf))
+	}
+}
+
+// decodeRow decodes a record into the values of the step's columns.
+func (s *step) decodeRow(record []byte) ([]any, error) {
+	row := make([]any, len(s.columns))
+	for i := range row {
+		var err error
+		if row[i], record, err = value.Decode(record); err != nil {
+			return nil, fmt.Errorf("dsr: a spooled row of %s is damaged: %w", s.Address(), err)
+		}
+	}
+	return row, nil
+}

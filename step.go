@@ -1,0 +1,317 @@
+package dsr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/godsr/dsr/graph"
+	"github.com/godsr/dsr/internal/seal"
+	"github.com/godsr/dsr/internal/spill"
+	"github.com/godsr/dsr/internal/value"
+)
+
+// step is a step of the plan on its way through a run.
+type step struct {
+	*graph.Step
+	number int // in the plan
+	conn   *connection
+	schema *Schema // nil for a collection that the database lacks
+	// columns are what is read: those of the plan, then those of the key.
+	columns []string
+	at      map[string]int
+	key     []graph.Path // what addresses a row; nil when nothing does
+	keyAt   []int
+	inputs  []*input
+	feeds   []feed
+	match   map[int]*matchNode // by column: arrays on input paths
+
+	batch int        // queries so far
+	seen  *spill.Set // keys of rows by query, when there are several
+	rows  int64
+	drop  map[string]bool // rows that a later query returned again
+}
+
+// feed takes values out of a step's rows into an input of another.
+type feed struct {
+	from []graph.Path
+	to   *input
+}
+
+// input gathers the distinct values, or tuples, by which a step finds rows.
+// Feeders add to it concurrently.
+type input struct {
+	graph.Input
+	step    *step
+	fields  []*graph.Field
+	columns []*Column // nil for fields inside documents
+	fold    bool
+	inArray bool // the path leads through an array whose elements are matched
+
+	mu         sync.Mutex
+	set        *spill.Set
+	held       map[string]struct{} // in the place of set, where membership is asked
+	pending    []string            // of held, not asked for yet
+	limit      int
+	full       bool
+	uncastable int64
+	fresh      int64
+	buf        []byte
+}
+
+// errTooManyValues suspends a walk.
+var errTooManyValues = errors.New("more distinct values than Limits.CycleValues allows to hold in memory")
+
+// makeSteps ties the plan to schemas and connections.
+func (r *run) makeSteps(schemas map[graph.Address]*Schema) error {
+	r.steps = make([]*step, len(r.plan.Steps))
+	for n, ps := range r.plan.Steps {
+		s := &step{Step: ps, number: n, conn: r.engine.connections[ps.Address().Dataset], schema: schemas[ps.Address()]}
+		s.columns = slices.Clone(ps.Columns)
+		if s.schema != nil {
+			s.key = addressing(ps, s.schema)
+		}
+		for _, k := range s.key {
+			if !slices.Contains(s.columns, k.Column()) {
+				s.columns = append(s.columns, k.Column())
+			}
+		}
+		s.at = map[string]int{}
+		for i, c := range s.columns {
+			s.at[c] = i
+		}
+		for _, k := range s.key {
+			s.keyAt = append(s.keyAt, s.at[k.Column()])
+		}
+		r.steps[n] = s
+		r.index[ps.Address()] = s
+	}
+	for _, s := range r.steps {
+		for n, in := range s.Inputs {
+			if err := r.makeInput(s, n, in); err != nil {
+				return err
+			}
+		}
+		s.match = matchNodes(s)
+	}
+	return nil
+}
+
+func (r *run) makeInput(s *step, n int, in graph.Input) error {
+	i := &input{Input: in, step: s, limit: r.engine.config.Limits.CycleValues}
+	for _, path := range in.Fields {
+		f, ok := s.Collection.Field(path)
+		if !ok {
+			return fmt.Errorf("dsr: the stored plan names %s.%s, which its collection lacks", s.Address(), path)
+		}
+		i.fields = append(i.fields, f)
+		var column *Column
+		if len(path) == 1 && s.schema != nil && len(f.Fields) == 0 {
+			column, _ = s.schema.Column(path[0])
+		}
+		i.columns = append(i.columns, column)
+	}
+	i.fold = in.Identity != "" && r.engine.kinds[in.Identity].FoldCase
+	i.inArray = len(in.Fields) == 1 && throughArray(s, in.Fields[0])
+	if s.Cycle != 0 || i.inArray {
+		i.held = map[string]struct{}{}
+	} else {
+		i.set = spill.NewSet(&sealedParts{run: r, purpose: keyInputs}, fmt.Sprintf("set-%d-%d", s.number, n), 0)
+	}
+	s.inputs = append(s.inputs, i)
+	for _, src := range in.Sources {
+		from := r.index[src.From]
+		from.feeds = append(from.feeds, feed{from: src.Fields, to: i})
+	}
+	return nil
+}
+
+// throughArray reports whether a field is, or lies in, an array.
+func throughArray(s *step, path graph.Path) bool {
+	for n := range path {
+		if f, ok := s.Collection.Field(path[:n+1]); ok && f.Type.Array {
+			return true
+		}
+	}
+	if s.schema != nil && len(path) == 1 {
+		if c, ok := s.schema.Column(path[0]); ok && c.Kind == ColumnDocument {
+			return true
+		}
+	}
+	return false
+}
+
+// add offers one tuple of values. Null and empty text lead nowhere and are
+// dropped; what the field's type cannot take is counted.
+func (i *input) add(tuple []any) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.buf = i.buf[:0]
+	for n, v := range tuple {
+		if v == nil || v == "" {
+			return nil
+		}
+		cast, ok := i.cast(n, v)
+		if !ok {
+			i.uncastable++
+			return nil
+		}
+		var err error
+		if i.buf, err = value.Append(i.buf, cast); err != nil {
+			return err
+		}
+	}
+	if i.held == nil {
+		_, err := i.set.Add(i.buf)
+		return err
+	}
+	if _, ok := i.held[string(i.buf)]; ok {
+		return nil
+	}
+	if len(i.held) >= i.limit {
+		i.full = true
+		return nil
+	}
+	key := string(i.buf)
+	i.held[key] = struct{}{}
+	i.pending = append(i.pending, key)
+	i.fresh++
+	return nil
+}
+
+// cast turns a value into what the field holds.
+func (i *input) cast(n int, v any) (any, bool) {
+	if list, ok := v.([]any); ok && len(list) == 0 {
+		return nil, false
+	}
+	v, ok := i.fields[n].Type.Kind.Cast(v)
+	if !ok {
+		return nil, false
+	}
+	if c := i.columns[n]; c != nil {
+		if v, ok = castColumn(c.Kind, v); !ok {
+			return nil, false
+		}
+	}
+	if s, ok := v.(string); ok && i.fold {
+		v = strings.ToLower(s)
+	}
+	return v, true
+}
+
+// castColumn turns a value into one that a column can be compared with.
+func castColumn(kind ColumnKind, v any) (any, bool) {
+	switch kind {
+	case ColumnText:
+		return graph.String.Cast(v)
+	case ColumnInteger:
+		return graph.Integer.Cast(v)
+	case ColumnFloat:
+		return graph.Float.Cast(v)
+	case ColumnBoolean:
+		return graph.Boolean.Cast(v)
+	}
+	return v, true
+}
+
+// has reports whether an element of an array is one of the input's values.
+func (i *input) has(v any) bool {
+	if v == nil {
+		return false
+	}
+	cast, ok := i.cast(0, v)
+	if !ok {
+		return false
+	}
+	b, err := value.Append(nil, cast)
+	if err != nil {
+		return false
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	_, ok = i.held[string(b)]
+	return ok
+}
+
+// seedInputs gives the values of the request's identities to the fields that
+// they seed, in all forms in which they may be stored.
+func (r *run) seedInputs(ids Identities) error {
+	for _, s := range r.steps {
+		for _, i := range s.inputs {
+			if i.Identity == "" {
+				continue
+			}
+			for _, v := range ids[i.Identity] {
+				forms := []string{v}
+				if f := r.engine.kinds[i.Identity].Forms; f != nil {
+					forms = f(v)
+				}
+				for _, form := range forms {
+					if err := i.add([]any{form}); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// sealedParts lets a spill.Set write to the spool, sealed.
+type sealedParts struct {
+	run     *run
+	purpose string
+}
+
+// Create implements spill.Parts.
+func (p *sealedParts) Create(name string) (io.WriteCloser, error) {
+	return p.run.create(context.Background(), name, p.purpose)
+}
+
+// Open implements spill.Parts.
+func (p *sealedParts) Open(name string) (io.ReadCloser, error) {
+	return p.run.open(context.Background(), name, p.purpose)
+}
+
+// Remove implements spill.Parts.
+func (p *sealedParts) Remove(names ...string) error {
+	return p.run.engine.config.Spool.Remove(context.Background(), p.run.rec.ID, names...)
+}
+
+// create opens a part of the request's spool for sealed writing.
+func (r *run) create(ctx context.Context, part, purpose string) (io.WriteCloser, error) {
+	key, err := r.key(ctx, purpose)
+	if err != nil {
+		return nil, err
+	}
+	w, err := r.engine.config.Spool.Create(ctx, r.rec.ID, part)
+	if err != nil {
+		return nil, fmt.Errorf("dsr: spool: %w", err)
+	}
+	return seal.NewWriter(r.engine.config.Random, w, key, bound(r.rec.ID, part))
+}
+
+// open reads a sealed part of the request's spool.
+func (r *run) open(ctx context.Context, part, purpose string) (io.ReadCloser, error) {
+	key, err := r.key(ctx, purpose)
+	if err != nil {
+		return nil, err
+	}
+	rc, err := r.engine.config.Spool.Open(ctx, r.rec.ID, part)
+	if err != nil {
+		return nil, err
+	}
+	return seal.NewReader(rc, key, bound(r.rec.ID, part))
+}
+
+// members returns the held values, in order.
+func (i *input) members() []string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Sorted(maps.Keys(i.held))
+}
