@@ -121,7 +121,7 @@ func (s *Store) Requests(ctx context.Context, f dsr.RequestFilter) ([]*dsr.Recor
 	}
 	var found []*dsr.Record
 	for _, r := range s.requests {
-		if matches(&r.record, &f) && (after == nil || compare(&r.record, after) > 0) {
+		if selects(&r.record, &f) && (after == nil || compare(&r.record, after) > 0) {
 			found = append(found, &r.record)
 		}
 	}
@@ -170,7 +170,7 @@ func (s *Store) Events(ctx context.Context, requestID string) ([]dsr.Event, erro
 	return slices.Clone(r.events), nil
 }
 
-func matches(r *dsr.Record, f *dsr.RequestFilter) bool {
+func selects(r *dsr.Record, f *dsr.RequestFilter) bool {
 	switch {
 	case len(f.Status) > 0 && !slices.Contains(f.Status, r.Status),
 		f.ExternalID != "" && r.ExternalID != f.ExternalID,
