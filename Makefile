@@ -39,8 +39,8 @@ bench: servers ## run every benchmark of every module
 
 .PHONY: lint
 lint: linter ## check style and import rules in every module
-	@set -e; for dir in $(MODULES); do echo "golangci-lint in $$dir"; \
-		(cd "$$dir" && "$(LINTER)" run --config "$(CURDIR)/.golangci.yml" ./...); done
+	@status=0; for dir in $(MODULES); do echo "golangci-lint in $$dir"; \
+		(cd "$$dir" && "$(LINTER)" run --config "$(CURDIR)/.golangci.yml" ./...) || status=1; done; exit $$status
 
 .PHONY: linter
 linter:
@@ -50,8 +50,8 @@ linter:
 
 .PHONY: tidy-check
 tidy-check: ## check that every module is tidy and builds on its own
-	@set -e; for dir in $(MODULES); do echo "go mod tidy -diff, go build, go vet in $$dir"; \
-		(cd "$$dir" && export GOWORK=off && go mod tidy -diff && go build ./... && go vet ./...); done
+	@status=0; for dir in $(MODULES); do echo "go mod tidy -diff, go build, go vet in $$dir"; \
+		(cd "$$dir" && export GOWORK=off && go mod tidy -diff && go build ./... && go vet ./...) || status=1; done; exit $$status
 
 .PHONY: fmt
 fmt: ## format every Go file

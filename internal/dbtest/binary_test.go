@@ -1,9 +1,11 @@
 package dbtest
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,4 +59,31 @@ func TestFindPrograms(t *testing.T) {
 			require.NotEmpty(t, installCommand(server))
 		}
 	})
+}
+
+// fatalTB records how a test was failed.
+type fatalTB struct {
+	testing.TB
+	fatal string
+}
+
+func (tb *fatalTB) Helper() {}
+
+func (tb *fatalTB) Fatalf(format string, args ...any) {
+	tb.fatal = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+func TestMissingServerFailsTheTest(t *testing.T) {
+	t.Parallel()
+	missing := &MissingError{Server: "MariaDB", Programs: []string{"mariadbd"}, Searched: []string{"PATH"}}
+	s := &shared{start: func() (*Server, error) { return nil, missing }}
+	tb := &fatalTB{TB: t}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.database(tb)
+	}()
+	<-ended
+	require.Equal(t, "dbtest: "+missing.Error(), tb.fatal)
 }

@@ -31,7 +31,7 @@ func mariadbEngine() engine {
 				"--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci",
 			}
 			if !s.options.Durable {
-				args = append(args, "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=OFF", "--sync-frm=OFF")
+				args = append(args, "--innodb-flush-log-at-trx-commit=2", "--sync-frm=OFF")
 			}
 			return slices.Concat(args, s.options.Args)
 		},

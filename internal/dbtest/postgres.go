@@ -31,7 +31,7 @@ func postgresEngine() engine {
 				"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "timezone=UTC",
 			}
 			if !s.options.Durable {
-				args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+				args = append(args, "-c", "fsync=off", "-c", "full_page_writes=off")
 			}
 			return slices.Concat(args, s.options.Args)
 		},

@@ -43,10 +43,18 @@ func TestMain(m *testing.M) {
 
 func TestServerSurvivesKillAndStop(t *testing.T) {
 	t.Parallel()
-	for product, start := range products {
-		t.Run(product, func(t *testing.T) {
+	for _, c := range []struct {
+		product string
+		options *dbtest.Options
+	}{
+		{"postgres", nil},
+		{"postgres", &dbtest.Options{Durable: true}},
+		{"mariadb", nil},
+		{"mariadb", &dbtest.Options{Durable: true}},
+	} {
+		t.Run(fmt.Sprintf("%s durable %t", c.product, c.options != nil), func(t *testing.T) {
 			t.Parallel()
-			server, err := start("", &dbtest.Options{Durable: true})
+			server, err := products[c.product]("", c.options)
 			require.NoError(t, err)
 			defer func() { require.NoError(t, server.Close()) }()
 			require.NoError(t, server.CreateDatabase(t.Context(), "shop `\" 1"))
