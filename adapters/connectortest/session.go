@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -177,9 +178,8 @@ func (s *session) holds(ctx context.Context, what string, table int, edits ...ed
 	if len(by) == 0 {
 		by = t.columnNames()
 	}
-	order := func(a, b map[string]any) int { return strings.Compare(sortKey(a, by), sortKey(b, by)) }
-	slices.SortFunc(got, order)
-	slices.SortFunc(want, order)
+	sortRows(got, by)
+	sortRows(want, by)
 	for i := range want {
 		for _, c := range t.columnNames() {
 			if !same(got[i][c], want[i][c]) {
@@ -196,6 +196,19 @@ type edit struct {
 	row    int
 	set    map[string]any
 	remove bool
+}
+
+// sortRows orders rows by the text of some columns, which it makes only once.
+func sortRows(rows []map[string]any, by []string) {
+	keys := make(map[string][]map[string]any, len(rows))
+	for _, r := range rows {
+		key := sortKey(r, by)
+		keys[key] = append(keys[key], r)
+	}
+	i := 0
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		i += copy(rows[i:], keys[key])
+	}
 }
 
 func sortKey(r map[string]any, by []string) string {
