@@ -36,6 +36,11 @@ func TestLoadFaults(t *testing.T) {
 		// YAML itself.
 		{"stars for dashes", "dataset:\n  * fides_key: a\n", []string{`2:3: error: not YAML: did not find expected alphabetic or numeric character`}},
 		{"lost indentation", collection + "   - name: orders\n    fields: []\n", []string{`6:4: error: not YAML: did not find expected key`}},
+		{"lost indentation far below", collection + strings.Repeat("  - name: orders # and\n    # more\n    fields: []\n", 300) + "   - name: returns\n" + strings.Repeat("    # and more\n\n", 40) + "    fields: []\n", []string{
+			`906:4: error: not YAML: did not find expected key`,
+		}},
+		{"lost indentation at the end", "a: b\n c: d", []string{`2:2: error: not YAML: mapping values are not allowed in this context`}},
+		{"no more dashes at the end", "- a\nb", []string{`2:1: error: not YAML: could not find expected ':'`}},
 		{"lost dash", "dataset:\n- fides_key: a\n\n- fides_key: b\nname: x\n  y: z\n", []string{`6:3: error: not YAML: mapping values are not allowed in this context`}},
 		{"no more dashes", "dataset:\n  - fides_key: a\n  fides_key: b\n", []string{`3:3: error: not YAML: did not find expected '-' indicator`}},
 		{"open bracket", collection + "    data_categories: [user\n", []string{`6:5: error: not YAML: did not find expected ',' or ']'`}},

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"bytes"
+	"io"
 	"regexp"
 	"sort"
 	"strconv"
@@ -72,16 +73,48 @@ func syntaxError(src []byte, err error) (*yaml.Node, string) {
 }
 
 // breakingLine returns the first line up to which the source gives the error
-// message.
+// message. The parser looks a few lines ahead, so the search begins a little
+// before the line that it had reached.
 func breakingLine(src []byte, message string) int {
-	lines := bytes.SplitAfter(src, []byte("\n"))
-	return 1 + sort.Search(len(lines)-1, func(i int) bool {
-		reader := yaml.NewDecoder(bytes.NewReader(bytes.Join(lines[:i+1], nil)))
-		for {
-			var document yaml.Node
-			if err := reader.Decode(&document); err != nil {
-				return strings.HasSuffix(err.Error(), message)
-			}
-		}
+	reader := &lineReader{rest: src}
+	fails(reader, message)
+	lines := bytes.SplitAfterN(src, []byte("\n"), reader.lines+1)
+	const window = 15
+	first := max(0, reader.lines-window)
+	return first + sort.Search(reader.lines-first, func(i int) bool {
+		return fails(bytes.NewReader(bytes.Join(lines[:first+i], nil)), message)
 	})
+}
+
+// fails reports whether the parser stops with the message.
+func fails(src io.Reader, message string) bool {
+	reader := yaml.NewDecoder(src)
+	for {
+		var document yaml.Node
+		if err := reader.Decode(&document); err != nil {
+			return strings.HasSuffix(err.Error(), message)
+		}
+	}
+}
+
+// lineReader reads at most a line at a time and counts them.
+type lineReader struct {
+	rest  []byte
+	lines int
+}
+
+func (r *lineReader) Read(p []byte) (int, error) {
+	if len(r.rest) == 0 {
+		return 0, io.EOF
+	}
+	line := r.rest
+	if end := bytes.IndexByte(line, '\n'); end >= 0 {
+		line = line[:end+1]
+	}
+	n := copy(p, line)
+	if n == len(r.rest) || n > 0 && p[n-1] == '\n' {
+		r.lines++
+	}
+	r.rest = r.rest[n:]
+	return n, nil
 }
