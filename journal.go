@@ -377,7 +377,7 @@ func (j *journal) add(ctx context.Context, s *step, entries []entry) error {
 
 func (j *journal) seal(s *step, entries []entry) (JournalChunk, error) {
 	type keyed struct {
-		key []byte
+		order []byte
 		entry
 	}
 	order := make([]keyed, len(entries))
@@ -388,7 +388,7 @@ func (j *journal) seal(s *step, entries []entry) (JournalChunk, error) {
 		}
 		order[i] = keyed{key, e}
 	}
-	slices.SortStableFunc(order, func(a, b keyed) int { return bytes.Compare(a.key, b.key) })
+	slices.SortStableFunc(order, func(a, b keyed) int { return bytes.Compare(a.order, b.order) })
 	rows := make([]any, len(order))
 	for i, e := range order {
 		set := make([]any, len(e.set))
