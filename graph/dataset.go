@@ -3,7 +3,7 @@ package graph
 import "slices"
 
 // Dataset describes one database or service: what a Fides dataset file says of
-// it. Datasets are read with [Load] or [LoadFiles], or written as Go values.
+// it. Datasets are read with [Load] or [LoadFS], or written as Go values.
 type Dataset struct {
 	// Key identifies the dataset (fides_key): letters, digits and _ . < > -
 	Key          string `json:"key"`
