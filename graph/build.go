@@ -130,13 +130,21 @@ func (p *planner) inputs(i int) []Input {
 	return inputs
 }
 
+// key is a path as one string, which no other path has, also when names hold
+// dots.
+func (p Path) key() string {
+	var b strings.Builder
+	for _, name := range p {
+		b.WriteString(name)
+		b.WriteByte(0)
+	}
+	return b.String()
+}
+
 func pathsKey(paths []Path) string {
 	var b strings.Builder
 	for _, path := range paths {
-		for _, name := range path {
-			b.WriteString(name)
-			b.WriteByte(0)
-		}
+		b.WriteString(path.key())
 		b.WriteByte(1)
 	}
 	return b.String()
@@ -172,7 +180,7 @@ func (p *planner) tuples(from, to int, edges []edge) [][]edge {
 // collection c. One part may be referred to several times (two addresses of
 // one tenant): each gives a tuple of its own.
 func (p *planner) keyTuples(c int, edges []edge, end func(edge) Path) ([][]edge, bool) {
-	key := p.m.collections[c].PrimaryKey()
+	key := p.keys[c]
 	if len(key) < 2 {
 		return nil, false
 	}
@@ -246,7 +254,7 @@ func (p *planner) columns(i int, step *Step) []string {
 			columns = append(columns, path.Column())
 		}
 	}
-	add(p.m.collections[i].PrimaryKey()...)
+	add(p.keys[i]...)
 	for _, in := range step.Inputs {
 		add(in.Fields...)
 	}

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,8 +42,15 @@ func NewDataMap(datasets ...*Dataset) (*DataMap, error) {
 			continue
 		}
 		byKey[d.Key] = d
+		if !validKey(d.Key) {
+			fault(d.Pos, d.Key, "%q cannot be the key of a dataset: want letters, digits and _ . < > -", d.Key)
+		}
 		for _, c := range d.Collections {
 			address := Address{Dataset: d.Key, Collection: c.Name}
+			if c.Name == "" {
+				fault(c.Pos, d.Key, "a collection has no name")
+			}
+			checkNames(address.String(), c.Fields, fault)
 			placed := *c
 			placed.Address, placed.Namespace = address, d.Namespace
 			m.collections = append(m.collections, &placed)
@@ -68,14 +76,42 @@ func NewDataMap(datasets ...*Dataset) (*DataMap, error) {
 		}
 	}
 	m.resolveDatasetAfter(datasets, byKey, fault)
-	if err := faults.Err(); err != nil {
+	if err := canonical(faults).Err(); err != nil {
 		return nil, err
 	}
 	m.foldEdges()
 	return m, nil
 }
 
+// canonical orders faults by place, then by subject, and drops repeated ones,
+// so that they do not depend on the order in which datasets are given.
+func canonical(faults Diagnostics) Diagnostics {
+	slices.SortStableFunc(faults, func(a, b Diagnostic) int {
+		return cmp.Or(
+			cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column),
+			cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Message, b.Message),
+		)
+	})
+	return slices.Compact(faults)
+}
+
 type faultFunc func(pos Position, subject, format string, args ...any)
+
+// checkNames refuses fields without a name, and fields that share one with a
+// sibling.
+func checkNames(parent string, fields []*Field, fault faultFunc) {
+	seen := make(map[string]bool, len(fields))
+	for _, f := range fields {
+		switch {
+		case f.Name == "":
+			fault(f.Pos, parent, "a field has no name")
+		case seen[f.Name]:
+			fault(f.Pos, parent, "the field %q is there twice", f.Name)
+		}
+		seen[f.Name] = true
+		checkNames(parent+"."+f.Name, f.Fields, fault)
+	}
+}
 
 func orUnknown(p Position) string {
 	if s := p.String(); s != "" {
@@ -190,60 +226,6 @@ func (m *DataMap) resolveDatasetAfter(datasets []*Dataset, byKey map[string]*Dat
 			}
 		}
 	}
-}
-
-// foldEdges drops references that say the same as another one; a directed one
-// says more than an undirected one.
-func (m *DataMap) foldEdges() {
-	same := func(a, b edge) bool {
-		return a.from == b.from && a.to == b.to && a.fromPath.Equal(b.fromPath) && a.toPath.Equal(b.toPath)
-	}
-	compare := func(a, b edge) int {
-		if c := compareInts(a.from, b.from, a.to, b.to); c != 0 {
-			return c
-		}
-		if c := a.fromPath.Compare(b.fromPath); c != 0 {
-			return c
-		}
-		if c := a.toPath.Compare(b.toPath); c != 0 {
-			return c
-		}
-		switch {
-		case a.undirected == b.undirected:
-			return 0
-		case b.undirected:
-			return -1
-		}
-		return 1
-	}
-	slices.SortStableFunc(m.edges, compare)
-	m.edges = slices.CompactFunc(m.edges, same)
-	directed := map[string]bool{}
-	key := func(e edge) string {
-		return fmt.Sprint(e.from, e.fromPath, e.to, e.toPath)
-	}
-	for _, e := range m.edges {
-		directed[key(e)] = directed[key(e)] || !e.undirected
-	}
-	seen := map[string]bool{}
-	m.edges = slices.DeleteFunc(m.edges, func(e edge) bool {
-		if !e.undirected {
-			return false
-		}
-		back := edge{from: e.to, fromPath: e.toPath, to: e.from, toPath: e.fromPath}
-		drop := directed[key(e)] || directed[key(back)] || (seen[key(back)] && e.from != e.to)
-		seen[key(e)] = true
-		return drop
-	})
-}
-
-func compareInts(pairs ...int) int {
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i] != pairs[i+1] {
-			return pairs[i] - pairs[i+1]
-		}
-	}
-	return 0
 }
 
 // Collection returns the collection at an address.

@@ -173,7 +173,10 @@ func stronglyConnected(n int, takesPart []bool, next func(int) []int) (of []int,
 				low[parent] = min(low[parent], low[i])
 			}
 			if low[i] == order[i] {
-				at := slices.Index(stack, i)
+				at := len(stack) - 1 // from the top: the stack may be long
+				for stack[at] != i {
+					at--
+				}
 				members := slices.Clone(stack[at:])
 				stack = stack[:at]
 				for _, m := range members {

@@ -1,5 +1,11 @@
 package graph
 
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+)
+
 // Plan is what a policy means for one set of identity kinds on one data map:
 // which collections are visited, in which order, by which values, and what is
 // selected in them. It is plain data: it can be stored as JSON and walked
@@ -17,6 +23,47 @@ type Plan struct {
 	// Cycles are the groups of steps that feed each other, each by
 	// address.
 	Cycles [][]Address `json:"cycles,omitempty"`
+
+	index map[Address]*Step // nil for a plan that was put together by hand
+	feeds map[Address]bool
+}
+
+// UnmarshalJSON reads a stored plan.
+func (p *Plan) UnmarshalJSON(data []byte) error {
+	type plain Plan // without this method
+	if err := json.Unmarshal(data, (*plain)(p)); err != nil {
+		return fmt.Errorf("graph: read a stored plan: %w", err)
+	}
+	for i, s := range p.Steps {
+		if s == nil || s.Collection == nil {
+			return fmt.Errorf("graph: read a stored plan: step %d has no collection", i+1)
+		}
+	}
+	p.makeIndex()
+	return nil
+}
+
+func (p *Plan) makeIndex() {
+	p.index, p.feeds = make(map[Address]*Step, len(p.Steps)), map[Address]bool{}
+	for _, s := range p.Steps {
+		p.index[s.Address()] = s
+		for from := range s.feeders() {
+			p.feeds[from] = true
+		}
+	}
+}
+
+// feeders yields the other collections that the step takes values from.
+func (s *Step) feeders() iter.Seq[Address] {
+	return func(yield func(Address) bool) {
+		for _, in := range s.Inputs {
+			for _, src := range in.Sources {
+				if src.From != s.Address() && !yield(src.From) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Skip is a collection that a plan does not visit, and why.
@@ -106,22 +153,27 @@ type Kept struct {
 
 // Step returns the step of an address.
 func (p *Plan) Step(a Address) (*Step, bool) {
+	if p.index != nil {
+		s, ok := p.index[a]
+		return s, ok
+	}
 	for _, s := range p.Steps {
-		if s.Collection.Address == a {
+		if s.Address() == a {
 			return s, true
 		}
 	}
 	return nil, false
 }
 
-// Feeds reports whether a step takes values from the collection.
+// Feeds reports whether another step takes values from the collection.
 func (p *Plan) Feeds(a Address) bool {
+	if p.index != nil {
+		return p.feeds[a]
+	}
 	for _, s := range p.Steps {
-		for _, in := range s.Inputs {
-			for _, src := range in.Sources {
-				if src.From == a && s.Collection.Address != a {
-					return true
-				}
+		for from := range s.feeders() {
+			if from == a {
+				return true
 			}
 		}
 	}

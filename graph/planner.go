@@ -20,15 +20,16 @@ func NewPlan(m *DataMap, policy *Policy, kinds []string, opts *PlanOptions) (*Pl
 	if p.taxonomy == nil {
 		p.taxonomy = DefaultTaxonomy()
 	}
-	p.checkKinds()
 	p.link()
+	p.checkKinds()
 	p.orient()
 	p.reach()
 	p.order()
 	plan := p.build()
-	if err := p.faults.Err(); err != nil {
+	if err := canonical(p.faults).Err(); err != nil {
 		return nil, err
 	}
+	plan.makeIndex()
 	return plan, nil
 }
 
@@ -40,6 +41,7 @@ type planner struct {
 	faults   Diagnostics
 
 	active     []bool   // collections that take part
+	keys       [][]Path // primary keys by collection
 	in, out    [][]int  // edges by collection, undirected ones in both
 	seeded     [][]seed // identity fields by collection
 	flow       []edge   // edges as they are used, all of them directed
@@ -62,8 +64,17 @@ func (p *planner) fault(pos Position, subject, format string, args ...any) {
 	p.faults = append(p.faults, Diagnostic{Severity: Error, Pos: pos, Subject: subject, Message: fmt.Sprintf(format, args...)})
 }
 
+// checkKinds refuses kinds that seed nothing; collections that are left out
+// of every plan do not count.
 func (p *planner) checkKinds() {
-	known := p.m.IdentityKinds()
+	var known []string
+	for _, seeds := range p.seeded {
+		for _, s := range seeds {
+			known = append(known, s.kind)
+		}
+	}
+	slices.Sort(known)
+	known = slices.Compact(known)
 	if len(p.kinds) == 0 {
 		p.fault(Position{}, "identities", "none given; at least one is needed to start from")
 	}
@@ -86,8 +97,10 @@ func (p *planner) link() {
 	n := len(p.m.collections)
 	p.active, p.seeded = make([]bool, n), make([][]seed, n)
 	p.in, p.out = make([][]int, n), make([][]int, n)
+	p.keys = make([][]Path, n)
 	for i, c := range p.m.collections {
 		p.active[i] = !c.SkipProcessing
+		p.keys[i] = c.PrimaryKey()
 		for path, f := range c.All() {
 			if f.Identity != "" && len(f.Fields) == 0 && p.active[i] {
 				p.seeded[i] = append(p.seeded[i], seed{f.Identity, path})

@@ -20,16 +20,23 @@ func (p *planner) matched(c Category) []bool {
 	if hit, ok := p.matches[c]; ok {
 		return hit
 	}
-	names := []Category{c}
-	if now, ok := p.taxonomy.ReplacedBy(c); ok {
-		names = append(names, now)
-	}
+	names := p.namesOf(c)
 	hit := make([]bool, len(p.policy.Rules))
 	for r := range p.policy.Rules {
 		hit[r] = slices.ContainsFunc(names, p.policy.Rules[r].Selects)
 	}
 	p.matches[c] = hit
 	return hit
+}
+
+// namesOf returns a category and all that took its place, generation by
+// generation.
+func (p *planner) namesOf(c Category) []Category {
+	names := []Category{c}
+	for now, ok := p.taxonomy.ReplacedBy(c); ok && !slices.Contains(names, now); now, ok = p.taxonomy.ReplacedBy(now) {
+		names = append(names, now)
+	}
+	return names
 }
 
 func (p *planner) anyMatches(rule int, categories []Category) bool {
@@ -74,7 +81,7 @@ func (p *planner) referenceEnds() []map[string]bool {
 		if ends[i] == nil {
 			ends[i] = map[string]bool{}
 		}
-		ends[i][path.String()] = true
+		ends[i][path.key()] = true
 	}
 	for _, e := range p.m.edges {
 		add(e.from, e.fromPath)
@@ -127,6 +134,7 @@ func (p *planner) selectErasure(i int, c *Collection, r int, ends map[string]boo
 	rule := &p.policy.Rules[r]
 	whole := p.anyMatches(r, c.Categories)
 	var covered Path // a selected object: its children go with it
+	var locked Path  // a read_only object: so are its children
 	erase := func() *Erase {
 		e := p.selected[i].erase
 		if e == nil {
@@ -139,8 +147,11 @@ func (p *planner) selectErasure(i int, c *Collection, r int, ends map[string]boo
 		return e
 	}
 	for path, f := range c.All() {
+		if f.ReadOnly && len(f.Fields) > 0 && (locked == nil || !path.HasPrefix(locked)) {
+			locked = path
+		}
 		own := p.anyMatches(r, f.Categories)
-		byCollection := whole && len(f.Fields) == 0 && !f.PrimaryKey && !ends[path.String()] && !isSystem(f.Categories)
+		byCollection := whole && len(f.Fields) == 0 && !f.PrimaryKey && !ends[path.key()] && !isSystem(f.Categories)
 		if covered != nil && path.HasPrefix(covered) || !own && !byCollection {
 			continue
 		}
@@ -151,21 +162,35 @@ func (p *planner) selectErasure(i int, c *Collection, r int, ends map[string]boo
 		if len(f.Fields) > 0 {
 			covered = path
 		}
+		readOnly := f.ReadOnly || locked != nil && path.HasPrefix(locked)
 		switch {
 		case f.PrimaryKey && uniqueID(f.Categories):
 			e.Kept = append(e.Kept, Kept{path, "it is the primary key, a unique id"})
 		case f.PrimaryKey:
 			p.fault(f.Pos, FieldAddress{c.Address, path}.String(),
 				"rule %q targets a primary key; delete the rows (masking_strategy_override: {strategy: delete} on the collection) or change its category", rule.Key)
-		case f.ReadOnly:
+		case readOnly:
 			e.Kept = append(e.Kept, Kept{path, "read_only is set"})
 		default:
+			p.checkInside(c, path, f, rule)
 			p.maskField(e, c, path, f, rule, masked)
 		}
 	}
 	if whole && p.selected[i].erase == nil {
 		erase()
 	}
+}
+
+// checkInside refuses to mask an object as a whole when that would also mask a
+// field which must stay.
+func (p *planner) checkInside(c *Collection, object Path, f *Field, rule *Rule) {
+	walkFields(object, f.Fields, func(path Path, inner *Field) bool {
+		if inner.PrimaryKey || inner.ReadOnly {
+			p.fault(inner.Pos, FieldAddress{c.Address, path}.String(),
+				"rule %q targets the object %s as a whole, but this field is a primary key or read_only; give the categories to the object's fields instead", rule.Key, object)
+		}
+		return true
+	})
 }
 
 func (p *planner) maskField(e *Erase, c *Collection, path Path, f *Field, rule *Rule, masked map[string]maskedBy) {
@@ -178,14 +203,14 @@ func (p *planner) maskField(e *Erase, c *Collection, path Path, f *Field, rule *
 	default:
 		return // refused by Policy.Check
 	}
-	if first, ok := masked[path.String()]; ok {
+	if first, ok := masked[path.key()]; ok {
 		if !reflect.DeepEqual(first.masking, by.masking) {
 			p.fault(f.Pos, FieldAddress{c.Address, path}.String(),
 				"rules %q and %q mask it in different ways; let only one of them target it", first.rule, by.rule)
 		}
 		return
 	}
-	masked[path.String()] = by
+	masked[path.key()] = by
 	e.Fields = append(e.Fields, EraseField{Path: path, Masking: by.masking, Length: f.Length})
 }
 
@@ -217,8 +242,8 @@ func (p *planner) checkTargets() {
 		}
 	}
 	for c := range maps.Clone(categories) {
-		if now, ok := p.taxonomy.ReplacedBy(c); ok {
-			categories[now] = true
+		for _, name := range p.namesOf(c) {
+			categories[name] = true
 		}
 	}
 	for _, rule := range p.policy.Rules {

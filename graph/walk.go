@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -21,6 +22,9 @@ type Outcome struct {
 	Fresh int64 `json:"-"`
 	// Message says why the step was skipped, failed or suspended.
 	Message string `json:"message,omitempty"`
+	// Behind says that the step was skipped because one that it takes
+	// values from failed. A later walk visits it again.
+	Behind bool `json:"behind,omitempty"`
 	// Err is what made the step fail; it is not stored.
 	Err error `json:"-"`
 }
@@ -52,7 +56,8 @@ type WalkOptions struct {
 	// suspends them for a person. Defaults to 100.
 	Rounds int
 	// Prior are outcomes of an earlier walk of the same plan: steps that
-	// were done or skipped are not visited again.
+	// were done, or skipped for a reason of their own, are not visited
+	// again.
 	Prior []Outcome
 	// Observe is called, by one goroutine at a time, with each outcome as
 	// it becomes final.
@@ -83,10 +88,11 @@ func Walk(ctx context.Context, p *Plan, visit Visitor, opts WalkOptions) []Outco
 
 // unit is what is scheduled: a step, or all steps of a cycle.
 type unit struct {
-	steps []int
-	cycle bool
-	waits int   // units that are still to end
-	next  []int // units that wait for this one
+	steps  []int
+	cycle  bool
+	groups []string // each once
+	waits  int      // units that are still to end
+	next   []int    // units that wait for this one
 }
 
 type walk struct {
@@ -130,6 +136,11 @@ func (w *walk) makeUnits() {
 				}
 			}
 		}
+		for _, i := range w.units[u].steps {
+			if g := w.group(i); !slices.Contains(w.units[u].groups, g) {
+				w.units[u].groups = append(w.units[u].groups, g)
+			}
+		}
 		w.units[u].waits = len(waits)
 		for up := range waits {
 			w.units[up].next = append(w.units[up].next, u)
@@ -149,7 +160,7 @@ func (w *walk) run(ctx context.Context) {
 	}
 	prior := map[Address]Outcome{}
 	for _, o := range w.opts.Prior {
-		if o.State == Done || o.State == Skipped {
+		if o.State == Done || o.State == Skipped && !o.Behind {
 			prior[o.Address] = o
 		}
 	}
@@ -160,8 +171,8 @@ func (w *walk) run(ctx context.Context) {
 		}
 		f := <-w.finished
 		w.running--
-		for _, i := range w.units[f.unit].steps {
-			w.busy[w.group(i)]--
+		for _, g := range w.units[f.unit].groups {
+			w.busy[g]--
 		}
 		w.end(f.unit, f.outcomes)
 	}
@@ -187,11 +198,11 @@ func (w *walk) start(ctx context.Context, prior map[Address]Outcome) {
 				w.ready = append(w.ready, u)
 				continue
 			}
-			for _, i := range w.units[u].steps {
-				w.busy[w.group(i)]++
+			for _, g := range w.units[u].groups {
+				w.busy[g]++
 			}
 			w.running++
-			go func() { w.finished <- finished{u, w.visitUnit(ctx, u)} }()
+			go w.work(ctx, u)
 		}
 		slices.Sort(w.ready)
 	}
@@ -210,8 +221,7 @@ func (w *walk) groupsFree(u int) bool {
 	if w.opts.GroupLimit == nil {
 		return true
 	}
-	for _, i := range w.units[u].steps {
-		g := w.group(i)
+	for _, g := range w.units[u].groups {
 		if limit := w.opts.GroupLimit(g); limit > 0 && w.busy[g] >= limit {
 			return false
 		}
@@ -244,22 +254,22 @@ func (w *walk) settled(ctx context.Context, u int, prior map[Address]Outcome) ([
 			outcomes[n].State, outcomes[n].Message = Suspended, "waits for "+by.String()
 		case blocked == Failed:
 			outcomes[n].State, outcomes[n].Message = Skipped, "not visited, because "+by.String()+" failed"
-			outcomes[n].Err = errBehindFailure
+			outcomes[n].Behind = true
 		default:
-			err := context.Cause(ctx)
-			outcomes[n].State, outcomes[n].Err, outcomes[n].Message = Failed, err, "not visited: "+err.Error()
+			outcomes[n] = notVisited(ctx, outcomes[n].Address)
 		}
 	}
 	return outcomes, true
 }
 
-// errBehindFailure marks steps that were skipped because of a failure, so that
-// what is behind them is skipped too.
-var errBehindFailure = fmt.Errorf("graph: behind a failed step")
-
 // BehindFailure reports whether the step was skipped because one that it
 // depends on failed.
-func (o Outcome) BehindFailure() bool { return o.Err == errBehindFailure } //nolint:errorlint // never wrapped
+func (o Outcome) BehindFailure() bool { return o.Behind }
+
+func notVisited(ctx context.Context, a Address) Outcome {
+	err := context.Cause(ctx)
+	return Outcome{Address: a, State: Failed, Err: err, Message: "not visited: " + err.Error()}
+}
 
 func (w *walk) blocked(u int) (State, Address) {
 	var state State
@@ -302,6 +312,20 @@ func (w *walk) end(u int, outcomes []Outcome) {
 	}
 }
 
+// work visits a unit and reports, also when the visitor ends its goroutine, as
+// a test does that fails inside of one.
+func (w *walk) work(ctx context.Context, u int) {
+	f := finished{unit: u}
+	for _, i := range w.units[u].steps {
+		f.outcomes = append(f.outcomes, Outcome{Address: w.plan.Steps[i].Address(), State: Failed,
+			Err: errGoexit, Message: errGoexit.Error()})
+	}
+	defer func() { w.finished <- f }()
+	f.outcomes = w.visitUnit(ctx, u)
+}
+
+var errGoexit = errors.New("the visit ended its goroutine")
+
 func (w *walk) visitUnit(ctx context.Context, u int) []Outcome {
 	if !w.units[u].cycle {
 		return []Outcome{w.call(ctx, w.units[u].steps[0], 0)}
@@ -309,74 +333,11 @@ func (w *walk) visitUnit(ctx context.Context, u int) []Outcome {
 	return w.visitCycle(ctx, w.units[u].steps)
 }
 
-// visitCycle visits the members in rounds: the first visits all, each further
-// one those whose feeders found something new, until nobody does.
-func (w *walk) visitCycle(ctx context.Context, steps []int) []Outcome {
-	total := make([]Outcome, len(steps))
-	due := make([]bool, len(steps))
-	rounds := make([]int, len(steps))
-	for n, i := range steps {
-		total[n] = Outcome{Address: w.plan.Steps[i].Address(), State: Done}
-		due[n] = true
-	}
-	for round := 0; slices.Contains(due, true); round++ {
-		if round == w.opts.Rounds {
-			for n := range total {
-				total[n].State = Suspended
-				total[n].Message = fmt.Sprintf("the cycle still found new values after %d rounds; raise the limit, or break the cycle in the datasets", round)
-			}
-			return total
-		}
-		fresh := make([]bool, len(steps))
-		for n, i := range steps {
-			if !due[n] {
-				continue
-			}
-			due[n] = false
-			o := w.call(ctx, i, rounds[n])
-			rounds[n]++
-			total[n].Rows += o.Rows
-			total[n].Uncastable += o.Uncastable
-			if o.State != Done {
-				total[n].State, total[n].Message, total[n].Err = o.State, o.Message, o.Err
-				return w.stopCycle(total, n)
-			}
-			fresh[n] = o.Fresh > 0
-		}
-		for n, i := range steps {
-			due[n] = w.fedBy(i, steps, fresh)
-		}
-	}
-	return total
-}
-
-// stopCycle gives all members of a cycle the state of the one that did not end
-// well: their closure is not complete.
-func (w *walk) stopCycle(total []Outcome, at int) []Outcome {
-	for n := range total {
-		if n != at {
-			total[n].State = total[at].State
-			total[n].Err = total[at].Err
-			total[n].Message = "its cycle with " + total[at].Address.String() + " was not completed"
-		}
-	}
-	return total
-}
-
-func (w *walk) fedBy(step int, members []int, fresh []bool) bool {
-	for _, in := range w.plan.Steps[step].Inputs {
-		for _, src := range in.Sources {
-			n := slices.Index(members, w.index[src.From])
-			if n >= 0 && fresh[n] {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func (w *walk) call(ctx context.Context, step, round int) (o Outcome) {
 	s := w.plan.Steps[step]
+	if ctx.Err() != nil {
+		return notVisited(ctx, s.Address())
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			err := &PanicError{Stack: string(debug.Stack())}
@@ -384,7 +345,15 @@ func (w *walk) call(ctx context.Context, step, round int) (o Outcome) {
 		}
 		o.Address = s.Address()
 	}()
-	return w.visit(ctx, Visit{Step: s, Round: round})
+	o = w.visit(ctx, Visit{Step: s, Round: round})
+	switch o.State {
+	case Done, Skipped, Failed, Suspended:
+	default:
+		// A forgotten state must not pass for a visit that went well.
+		o.Err = fmt.Errorf("the visitor returned the unknown state %q", o.State)
+		o.State, o.Message = Failed, o.Err.Error()
+	}
+	return o
 }
 
 // PanicError is the outcome of a visit that panicked. What it panicked with is
