@@ -86,9 +86,27 @@ func TestEachCheckFailsForItsFake(t *testing.T) {
 		})
 	}
 	for name := range fakes {
-		require.True(t, slices.ContainsFunc(connectortest.Checks(), func(c connectortest.Check) bool { return c.Name == name }),
-			"the fake %q belongs to no check", name)
+		checkNamed(t, name)
 	}
+}
+
+// Some checks hold several promises; these fakes break the others.
+func TestChecksFailForFurtherFakes(t *testing.T) {
+	t.Parallel()
+	for _, further := range furtherFakes() {
+		t.Run(further.check+", "+further.breaks, func(t *testing.T) {
+			t.Parallel()
+			require.Error(t, checkNamed(t, further.check).Run(t.Context(), breaking(further.promise)))
+		})
+	}
+}
+
+func checkNamed(t *testing.T, name string) connectortest.Check {
+	t.Helper()
+	checks := connectortest.Checks()
+	i := slices.IndexFunc(checks, func(c connectortest.Check) bool { return c.Name == name })
+	require.GreaterOrEqual(t, i, 0, "there is no check %q", name)
+	return checks[i]
 }
 
 // A read-only setup must be passed on: a harness that opens a connector which
@@ -101,11 +119,5 @@ func TestHarnessThatForgetsReadOnly(t *testing.T) {
 		s.ReadOnly = false
 		return open(ctx, s)
 	}
-	for _, check := range connectortest.Checks() {
-		if check.Name == "read-only refused" {
-			require.Error(t, check.Run(t.Context(), h))
-			return
-		}
-	}
-	require.Fail(t, "the check is gone")
+	require.Error(t, checkNamed(t, "read-only refused").Run(t.Context(), h))
 }
