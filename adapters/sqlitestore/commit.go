@@ -132,34 +132,6 @@ func writeLookup(ctx context.Context, tx *sql.Tx, id string, hashes [][]byte) er
 	return nil
 }
 
-func writeKeys(ctx context.Context, tx *sql.Tx, id string, keys map[string][]byte) (shredded bool, err error) {
-	old, err := readKeys(ctx, tx, id)
-	if err != nil {
-		return false, err
-	}
-	for purpose := range old {
-		if _, ok := keys[purpose]; ok {
-			continue
-		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM keys WHERE request_id = ? AND purpose = ?", id, purpose); err != nil {
-			return false, err
-		}
-		shredded = true
-	}
-	for purpose, wrapped := range keys {
-		before, known := old[purpose]
-		if known && bytes.Equal(before, wrapped) {
-			continue
-		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO keys (request_id, purpose, wrapped) VALUES (?, ?, ?)
-			ON CONFLICT (request_id, purpose) DO UPDATE SET wrapped = excluded.wrapped`, id, purpose, notNull(wrapped)); err != nil {
-			return false, err
-		}
-		shredded = shredded || known
-	}
-	return shredded, nil
-}
-
 func writeJournal(ctx context.Context, tx *sql.Tx, id string, ch *dsr.StoreChange) error {
 	if ch.DropJournal {
 		for _, statement := range []string{"DELETE FROM ticks WHERE request_id = ?", "DELETE FROM journal WHERE request_id = ?"} {

@@ -89,7 +89,7 @@ func open(ctx context.Context, path string, o *Options) (*Store, error) {
 		return nil, err
 	}
 	busy := fmt.Sprintf("busy_timeout(%d)", o.BusyTimeout.Milliseconds())
-	writer, err := sql.Open("sqlite", dsn(abs, "immediate", busy, "synchronous(FULL)", "secure_delete(1)", "foreign_keys(1)"))
+	writer, err := sql.Open("sqlite", dsn(abs, "immediate", busy, "synchronous(FULL)", "secure_delete(1)", "temp_store(MEMORY)", "foreign_keys(1)"))
 	if err != nil {
 		return nil, err
 	}

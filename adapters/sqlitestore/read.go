@@ -169,26 +169,6 @@ func readLookup(ctx context.Context, tx *sql.Tx, id string) ([][]byte, error) {
 	return collect(scan)(tx.QueryContext(ctx, "SELECT hash FROM lookups WHERE request_id = ? ORDER BY position", id))
 }
 
-func readKeys(ctx context.Context, tx *sql.Tx, id string) (map[string][]byte, error) {
-	type key struct {
-		purpose string
-		wrapped []byte
-	}
-	scan := func(row scanner) (k key, err error) {
-		err = row.Scan(&k.purpose, &k.wrapped)
-		return k, err
-	}
-	rows, err := collect(scan)(tx.QueryContext(ctx, "SELECT purpose, wrapped FROM keys WHERE request_id = ?", id))
-	if err != nil || len(rows) == 0 {
-		return nil, err
-	}
-	keys := make(map[string][]byte, len(rows))
-	for _, k := range rows {
-		keys[k.purpose] = k.wrapped
-	}
-	return keys, nil
-}
-
 func scanRecord(row scanner) (*dsr.Record, error) {
 	var r dsr.Record
 	var times [6]int64

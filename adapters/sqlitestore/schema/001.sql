@@ -31,12 +31,11 @@ CREATE TABLE lookups (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX lookups_by_hash ON lookups (hash);
 
--- Wrapped keys. A row that is gone is a key that was shredded.
+-- Wrapped keys as JSON, by purpose, after the padding that keys.go explains. A
+-- key that is not there was shredded.
 CREATE TABLE keys (
-	request_id TEXT NOT NULL REFERENCES requests (id),
-	purpose    TEXT NOT NULL,
-	wrapped    BLOB NOT NULL,
-	PRIMARY KEY (request_id, purpose)
+	request_id TEXT NOT NULL PRIMARY KEY REFERENCES requests (id),
+	wrapped    BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE journal (
