@@ -61,6 +61,9 @@ type Config struct {
 	// Defaults to none.
 	Logger *slog.Logger
 
+	// SharedRows says what an erasure does with rows that rows of others
+	// refer to as well. Defaults to SharedErase.
+	SharedRows SharedRows
 	// Limits bound what one request may use.
 	Limits Limits
 	// Lease is how long a process that stopped answering keeps a request.
@@ -140,6 +143,9 @@ func (e *Engine) configure(c Config) error {
 	if c.NewID == nil {
 		c.NewID = uuid.NewString
 	}
+	if c.SharedRows == "" {
+		c.SharedRows = SharedErase
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -163,6 +169,9 @@ func (e *Engine) configure(c Config) error {
 	}
 	if c.Keyring == nil {
 		add("Keyring is required: NewLocalKeyring wraps keys with one of your own")
+	}
+	if !slices.Contains([]SharedRows{SharedErase, SharedKeep, SharedRefuse}, c.SharedRows) {
+		add("SharedRows is %q; it is one of %s, %s, %s", c.SharedRows, SharedErase, SharedKeep, SharedRefuse)
 	}
 	faults = e.configureDatasets(faults)
 	faults = e.configureConnections(faults)

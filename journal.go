@@ -128,8 +128,12 @@ func (r *run) newJournal(ctx context.Context) (*journal, error) {
 
 // step journals all rows of a step.
 func (j *journal) step(ctx context.Context, s *step) error {
+	shared, err := j.run.sharing(ctx, s)
+	if err != nil {
+		return err
+	}
 	var entries []entry
-	targeted := int64(0)
+	targeted, sharedRows := int64(0), int64(0)
 	for record, err := range j.run.records(ctx, s) {
 		if err != nil {
 			return err
@@ -145,6 +149,15 @@ func (j *journal) step(ctx context.Context, s *step) error {
 		if !ok {
 			continue
 		}
+		if shared.has(s, row) {
+			sharedRows++
+			switch j.run.engine.config.SharedRows {
+			case SharedKeep:
+				continue
+			case SharedRefuse:
+				return fmt.Errorf("%s: rows of others refer to a row that is to be erased, and SharedRows refuses that", s.Address())
+			}
+		}
 		targeted++
 		if entries = append(entries, e); len(entries) == j.run.engine.config.Limits.ChunkRows {
 			if err := j.add(ctx, s, entries); err != nil {
@@ -154,7 +167,8 @@ func (j *journal) step(ctx context.Context, s *step) error {
 		}
 	}
 	j.rows += targeted
-	j.run.results.collection(s.Address()).Targeted = targeted
+	out := j.run.results.collection(s.Address())
+	out.Targeted, out.Shared = targeted, sharedRows
 	return j.add(ctx, s, entries)
 }
 

@@ -22,6 +22,9 @@ type CollectionOutcome struct {
 	// they were collected again and then masked, or are still open when
 	// State is failed.
 	Changed int64 `json:"changed,omitempty"`
+	// Shared counts the targeted rows that rows of others refer to as
+	// well. Config.SharedRows says whether they were erased.
+	Shared int64 `json:"shared,omitempty"`
 	// MaskedFields are the paths that erasure rules masked.
 	MaskedFields []string `json:"masked_fields,omitempty"`
 	// KeptFields are targeted primary keys, which are kept.
