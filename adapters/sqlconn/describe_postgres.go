@@ -1,0 +1,216 @@
+package sqlconn
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/godsr/dsr"
+)
+
+const postgresTable = `SELECT c.oid::text, n.nspname::text, c.relname::text,
+	has_any_column_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE'),
+	current_setting('transaction_read_only') = 'on', pg_is_in_recovery()
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+	AND CASE WHEN $2::text = '' THEN n.nspname = ANY(current_schemas(false)) ELSE n.nspname = $2::text END
+ORDER BY array_position(current_schemas(false), n.nspname) LIMIT 1`
+
+// postgresColumns follows domains down to the types that they stand on.
+const postgresColumns = `WITH RECURSIVE base AS (
+	SELECT a.attnum, a.atttypid AS typ, a.atttypmod AS typmod, a.attnotnull AS required
+	FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped
+	UNION ALL
+	SELECT b.attnum, t.typbasetype, t.typtypmod, b.required OR t.typnotnull
+	FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typ AND t.typtype = 'd')
+SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), t.typname::text, format_type(t.oid, NULL), b.typmod,
+	t.typcategory::text, coalesce(format_type(e.oid, NULL), ''), b.required,
+	a.attgenerated <> '' OR a.attidentity = 'a',
+	CASE WHEN a.attcollation NOT IN (0, 100) THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) ELSE '' END,
+	EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indnkeyatts = 1
+		AND i.indkey[0] = a.attnum AND i.indpred IS NULL),
+	coalesce((SELECT array_position(i.indkey::int2[], a.attnum) FROM pg_catalog.pg_index i
+		WHERE i.indrelid = a.attrelid AND i.indisprimary), -1)
+FROM base b JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::text::oid AND a.attnum = b.attnum
+JOIN pg_catalog.pg_type t ON t.oid = b.typ AND t.typtype <> 'd'
+LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
+LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
+ORDER BY a.attnum`
+
+const postgresForeignKeys = `SELECT con.conname::text, n.nspname::text, c.relname::text, con.confdeltype::text,
+	(SELECT json_agg(a.attname ORDER BY k.o) FROM unnest(con.conkey) WITH ORDINALITY AS k(num, o)
+		JOIN pg_catalog.pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.num)::text,
+	(SELECT json_agg(a.attname ORDER BY k.o) FROM unnest(con.confkey) WITH ORDINALITY AS k(num, o)
+		JOIN pg_catalog.pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.num)::text
+FROM pg_catalog.pg_constraint con
+JOIN pg_catalog.pg_class c ON c.oid = con.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE con.contype = 'f' AND con.confrelid = $1::text::oid AND con.conparentid = 0
+ORDER BY n.nspname, c.relname, con.conname`
+
+func (p postgres) describe(ctx context.Context, db querier, schema, name string) (*table, error) {
+	var t *table
+	var oid string
+	err := each(ctx, db, postgresTable, []any{name, schema}, func(scan scanner) error {
+		t = &table{}
+		var update, remove, readOnly, recovery bool
+		if err := scan(&oid, &t.schema, &t.name, &update, &remove, &readOnly, &recovery); err != nil {
+			return err
+		}
+		switch {
+		case recovery:
+			t.readOnly = "the server is a standby"
+		case readOnly:
+			t.readOnly = "transactions of this connection are read-only"
+		case !update:
+			t.readOnly = "the role lacks the privilege UPDATE on the table"
+		}
+		if !remove {
+			t.noDelete = "the role lacks the privilege DELETE on the table"
+		}
+		return nil
+	})
+	if err != nil || t == nil {
+		return nil, err
+	}
+	t.label = label(t.schema, t.name)
+	t.from = p.ident(t.schema) + "." + p.ident(t.name)
+	key := map[int]string{}
+	err = each(ctx, db, postgresColumns, []any{oid}, func(scan scanner) error {
+		c := &column{scale: -1}
+		var native, typ, base, category, element string
+		var typmod, keyPosition int
+		var required bool
+		if err := scan(&c.Name, &native, &typ, &base, &typmod, &category, &element, &required,
+			&c.Generated, &c.collation, &c.Unique, &keyPosition); err != nil {
+			return err
+		}
+		c.Native, c.Nullable, c.cast, c.element = native, !required, base, element
+		c.collation = strings.ReplaceAll(c.collation, "?", "??")
+		p.classify(c, typ, category, typmod)
+		c.cast = strings.ReplaceAll(c.cast, "?", "??")
+		if keyPosition >= 0 {
+			key[keyPosition] = c.Name
+		}
+		t.columns = append(t.columns, c)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.key = inOrder(key)
+	err = each(ctx, db, postgresForeignKeys, []any{oid}, func(scan scanner) error {
+		var fk dsr.ForeignKey
+		var schema, name, action, columns, references string
+		if err := scan(&fk.Name, &schema, &name, &action, &columns, &references); err != nil {
+			return err
+		}
+		fk.Table = label(schema, name)
+		fk.OnDelete = map[string]string{"c": "cascade", "n": "set null", "d": "set default"}[action]
+		if fk.OnDelete == "" {
+			fk.OnDelete = "restrict"
+		}
+		if err := json.Unmarshal([]byte(columns), &fk.Columns); err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(references), &fk.References); err != nil {
+			return err
+		}
+		t.referencedBy = append(t.referencedBy, fk)
+		return nil
+	})
+	return t, err
+}
+
+// classify sets what follows from the type.
+func (postgres) classify(c *column, typ, category string, typmod int) {
+	set := func(kind dsr.ColumnKind, f form) { c.Kind, c.form = kind, f }
+	if category == "A" && strings.HasPrefix(typ, "_") {
+		set(dsr.ColumnDocument, formArray)
+		return
+	}
+	switch typ {
+	case "text", "name", "varchar":
+		set(dsr.ColumnText, formText)
+		c.cast = "text"
+		if typmod > 4 {
+			c.Length = typmod - 4
+		}
+	case "bpchar":
+		set(dsr.ColumnText, formText)
+		c.cast, c.padded = "bpchar", true
+		if typmod > 4 {
+			c.Length = typmod - 4
+		}
+	case "citext":
+		set(dsr.ColumnText, formText)
+		c.ignoresCase = true
+	case "int2", "int4", "int8":
+		set(dsr.ColumnInteger, formInteger)
+		c.bits = map[string]int{"int2": 16, "int4": 32, "int8": 64}[typ]
+		c.cast = "int8"
+	case "float4", "float8":
+		set(dsr.ColumnFloat, formFloat)
+		c.single = typ == "float4"
+	case "numeric":
+		set(dsr.ColumnDecimal, formDecimal)
+		if typmod >= 4 {
+			c.scale = (typmod - 4) & 0x7ff
+		}
+	case "bool":
+		set(dsr.ColumnBoolean, formBoolean)
+	case "timestamp", "timestamptz":
+		set(dsr.ColumnTime, formTime)
+		c.scale = 6
+		if typmod >= 0 {
+			c.scale = typmod
+		}
+	case "date":
+		set(dsr.ColumnDate, formDate)
+	case "uuid":
+		set(dsr.ColumnUUID, formUUID)
+	case "bytea":
+		set(dsr.ColumnBytes, formBytes)
+	case "json", "jsonb":
+		set(dsr.ColumnDocument, formJSON)
+	default:
+		set(dsr.ColumnOther, formOther)
+	}
+	if c.collation != "" && c.form != formText {
+		c.collation = ""
+	}
+}
+
+// scanner reads the columns of the current row.
+type scanner func(targets ...any) error
+
+// each calls f for every row of a query.
+func each(ctx context.Context, db querier, query string, args []any, f func(scanner) error) (err error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := rows.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return fmt.Errorf("catalogue: %w", err)
+		}
+	}
+	return rows.Err()
+}
+
+// inOrder returns the names by their positions.
+func inOrder(byPosition map[int]string) []string {
+	var names []string
+	for i := 0; len(names) < len(byPosition); i++ {
+		if name, ok := byPosition[i]; ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}

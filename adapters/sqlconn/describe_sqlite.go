@@ -1,0 +1,201 @@
+package sqlconn
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/godsr/dsr"
+)
+
+const sqliteColumns = `SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?, ?) WHERE hidden <> 1 ORDER BY cid`
+
+const sqliteUnique = `SELECT min(i.name), count(*) FROM pragma_index_list(?1, ?2) AS l, pragma_index_info(l.name, ?2) AS i
+WHERE l."unique" AND NOT l.partial GROUP BY l.name`
+
+const sqliteForeignKeys = `SELECT m.name, f.id, f."from", coalesce(f."to", ''), f.on_delete
+FROM %s.sqlite_schema AS m, pragma_foreign_key_list(m.name, ?2) AS f
+WHERE m.type = 'table' AND f."table" = ?1 COLLATE NOCASE ORDER BY m.name, f.id, f.seq`
+
+func (s sqlite) describe(ctx context.Context, db querier, schema, name string) (*table, error) {
+	if schema == "" {
+		schema = "main"
+	}
+	var t *table
+	err := each(ctx, db, "SELECT name, type FROM "+s.ident(schema)+`.sqlite_schema
+WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE ORDER BY name = ?1 DESC LIMIT 1`,
+		[]any{name}, func(scan scanner) error {
+			t = &table{schema: schema}
+			var typ string
+			return scan(&t.name, &typ)
+		})
+	if err != nil || t == nil {
+		return nil, err
+	}
+	t.label = t.name
+	if schema != "main" {
+		t.label = label(schema, t.name)
+	}
+	t.from = s.ident(schema) + "." + s.ident(t.name)
+	for _, step := range []func(context.Context, querier, *table) error{s.columns, s.unique, s.collations, s.foreignKeys} {
+		if err := step(ctx, db, t); err != nil {
+			return nil, err
+		}
+	}
+	err = each(ctx, db, "PRAGMA query_only", nil, func(scan scanner) error {
+		var on bool
+		err := scan(&on)
+		if on {
+			t.readOnly = "query_only is set on the connection"
+		}
+		return err
+	})
+	return t, err
+}
+
+func (s sqlite) columns(ctx context.Context, db querier, t *table) error {
+	key := map[int]string{}
+	err := each(ctx, db, sqliteColumns, []any{t.name, t.schema}, func(scan scanner) error {
+		c := &column{scale: -1}
+		var required bool
+		var position, hidden int
+		if err := scan(&c.Name, &c.Native, &required, &position, &hidden); err != nil {
+			return err
+		}
+		c.Nullable = !required && position == 0
+		c.Generated = hidden > 1
+		s.classify(c)
+		if position > 0 {
+			key[position] = c.Name
+		}
+		t.columns = append(t.columns, c)
+		return nil
+	})
+	t.key = inOrder(key)
+	if len(t.key) == 1 {
+		if c, ok := t.column(t.key[0]); ok {
+			c.Unique = true
+		}
+	}
+	return err
+}
+
+var declaredLength = regexp.MustCompile(`\(\s*(\d+)\s*\)`)
+
+// classify reads a declared type as SQLite does. A column declared as a date
+// or a time takes anything, and is said to.
+func (sqlite) classify(c *column) {
+	declared := strings.ToUpper(c.Native)
+	has := func(words ...string) bool {
+		for _, word := range words {
+			if strings.Contains(declared, word) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("INT"):
+		c.affinity = affinityNumeric
+	case has("CHAR", "CLOB", "TEXT"):
+		c.affinity = affinityText
+	case has("BLOB"), declared == "", declared == "ANY":
+		c.affinity = affinityBlob
+	case has("REAL", "FLOA", "DOUB"):
+		c.affinity = affinityReal
+	default:
+		c.affinity = affinityNumeric
+	}
+	// Values come as they are stored, whatever the column was declared as.
+	c.Kind, c.form = dsr.ColumnAny, formAny
+	switch {
+	case has("JSON"):
+		c.Kind, c.form = dsr.ColumnDocument, formJSON
+	case has("BOOL"):
+		c.Kind, c.form = dsr.ColumnBoolean, formBoolean
+	case has("INT"):
+		c.Kind = dsr.ColumnInteger
+	case c.affinity == affinityText:
+		c.Kind = dsr.ColumnText
+		if m := declaredLength.FindStringSubmatch(declared); m != nil {
+			c.Length, _ = strconv.Atoi(m[1])
+		}
+	case has("BLOB"):
+		c.Kind = dsr.ColumnBytes
+	case c.affinity == affinityReal:
+		c.Kind = dsr.ColumnFloat
+	case has("DEC", "NUMERIC"):
+		c.Kind = dsr.ColumnDecimal
+	case has("UUID"):
+		c.Kind = dsr.ColumnUUID
+	}
+}
+
+func (sqlite) unique(ctx context.Context, db querier, t *table) error {
+	return each(ctx, db, sqliteUnique, []any{t.name, t.schema}, func(scan scanner) error {
+		var name sql.NullString // no name for an expression
+		var columns int
+		if err := scan(&name, &columns); err != nil {
+			return err
+		}
+		if c, ok := t.column(name.String); ok && name.Valid && columns == 1 {
+			c.Unique = true
+		}
+		return nil
+	})
+}
+
+// collations asks how each column compares: no catalogue tells it. The first
+// half of each compound gives the column's collation and no row.
+func (s sqlite) collations(ctx context.Context, db querier, t *table) error {
+	if len(t.columns) == 0 {
+		return nil
+	}
+	var selects []string
+	for _, c := range t.columns {
+		selects = append(selects, fmt.Sprintf(
+			"(SELECT (x = 'A') + 2 * (x = 'a ') FROM (SELECT %s AS x FROM %s WHERE 0 UNION ALL SELECT 'a'))",
+			s.ident(c.Name), t.from))
+	}
+	codes := make([]int, len(selects))
+	targets := make([]any, len(selects))
+	for i := range codes {
+		targets[i] = &codes[i]
+	}
+	err := each(ctx, db, "SELECT "+strings.Join(selects, ", "), nil, func(scan scanner) error { return scan(targets...) })
+	for i, c := range t.columns {
+		c.collation = map[int]string{1: "NOCASE", 2: "RTRIM"}[codes[i]]
+		c.ignoresCase = codes[i] == 1
+	}
+	return err
+}
+
+func (s sqlite) foreignKeys(ctx context.Context, db querier, t *table) error {
+	last := -1
+	var from string
+	return each(ctx, db, fmt.Sprintf(sqliteForeignKeys, s.ident(t.schema)), []any{t.name, t.schema}, func(scan scanner) error {
+		var name, column, reference, action string
+		var id int
+		if err := scan(&name, &id, &column, &reference, &action); err != nil {
+			return err
+		}
+		if id != last || name != from {
+			last, from = id, name
+			fk := dsr.ForeignKey{Name: fmt.Sprintf("%s.%d", name, id), Table: name, OnDelete: deleteRule(action)}
+			if t.schema != "main" {
+				fk.Table = label(t.schema, name)
+			}
+			t.referencedBy = append(t.referencedBy, fk)
+		}
+		fk := &t.referencedBy[len(t.referencedBy)-1]
+		if reference == "" && len(fk.Columns) < len(t.key) {
+			reference = t.key[len(fk.Columns)]
+		}
+		fk.Columns = append(fk.Columns, column)
+		fk.References = append(fk.References, reference)
+		return nil
+	})
+}

@@ -1,0 +1,131 @@
+package sqlconn
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/graph"
+)
+
+// table is what the catalogue says of a table, as far as statements need it.
+type table struct {
+	// schema and name are as stored; label is what people read.
+	schema, name, label string
+	from                string
+	columns             []*column
+	key                 []string
+	referencedBy        []dsr.ForeignKey
+	readOnly            string
+	noDelete            string
+}
+
+// column is one column of a table.
+type column struct {
+	dsr.Column
+	form form
+	// cast is the type that inputs are brought into, in the dialect's own
+	// spelling; element the type of the elements of a native array.
+	cast, element string
+	// collation and charset are those of text, quoted; empty when the
+	// default serves.
+	collation, charset string
+	// ignoresCase says that the column's own comparison folds letter case.
+	ignoresCase bool
+	// padded text ignores trailing blanks.
+	padded bool
+	// unsigned integers start at 0; bits is their width, 0 when unknown.
+	unsigned bool
+	bits     int
+	// scale is the number of decimals, or of digits of a second; -1 when
+	// not limited.
+	scale int
+	// single marks a float of 32 bits.
+	single bool
+	// affinity is SQLite's.
+	affinity affinity
+}
+
+// form is how the values of a column travel between driver and connector.
+type form int
+
+const (
+	formAny form = iota
+	formText
+	formInteger
+	formFloat
+	formDecimal
+	formBoolean
+	formTime  // an instant, or a time without zone that is taken for UTC
+	formEpoch // an instant as seconds since 1970
+	formDate
+	formUUID
+	formBytes
+	formJSON  // a document in a JSON type or in text
+	formArray // a native array, read as JSON
+	formOther
+)
+
+// document reports whether paths may lead into the column.
+func (c *column) document() bool { return c.form == formJSON || c.form == formArray }
+
+// column returns the column of that name.
+func (t *table) column(name string) (*column, bool) {
+	i := slices.IndexFunc(t.columns, func(c *column) bool { return c.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return t.columns[i], true
+}
+
+// as returns the column as the collection sees it: text for which the dataset
+// declares keys or an array holds documents.
+func (c *column) as(collection *graph.Collection) *column {
+	if c.form != formText && c.form != formAny {
+		return c
+	}
+	field, ok := collection.Field(graph.Path{c.Name})
+	if !ok || len(field.Fields) == 0 && !field.Type.Array && field.Type.Kind != graph.Object {
+		return c
+	}
+	doc := *c
+	doc.form = formJSON
+	doc.Kind = dsr.ColumnDocument
+	return &doc
+}
+
+// describe returns what the engine sees of the table.
+func (t *table) describe(collection *graph.Collection, readOnly bool) *dsr.Schema {
+	s := &dsr.Schema{
+		Table:        t.label,
+		Key:          slices.Clone(t.key),
+		ReferencedBy: slices.Clone(t.referencedBy),
+		ReadOnly:     t.readOnly,
+		Keyless:      true,
+	}
+	switch {
+	case readOnly:
+		s.ReadOnly = "the connection is configured as read-only"
+	case s.ReadOnly == "" && collection.Deletes():
+		s.ReadOnly = t.noDelete
+	}
+	for _, c := range t.columns {
+		s.Columns = append(s.Columns, c.as(collection).Column)
+	}
+	return s
+}
+
+// label joins schema and name, quoting a part only where a dot inside would
+// make two tables read the same.
+func label(schema, name string) string {
+	part := func(s string) string {
+		if strings.Contains(s, ".") {
+			return quoteWith(`"`, s)
+		}
+		return s
+	}
+	if schema == "" {
+		return name
+	}
+	return part(schema) + "." + part(name)
+}
