@@ -18,5 +18,6 @@
 // What an adapter lacks it declares in [Harness.Lacks], each with a reason;
 // [Run] prints what was left out for it. Everything else is checked.
 //
-// Run the suite with the race detector: part of the last check is left to it.
+// Run the suite with the race detector: the check of concurrency leaves part of
+// its work to it.
 package connectortest

@@ -128,9 +128,9 @@ func furtherFakes() []furtherFake {
 		}},
 		{"all or nothing", "the error is not told", func(f *fake) {
 			f.apply = func(ctx context.Context, ch *dsr.Chunk) ([]dsr.RowResult, error) {
-				results, err := f.Connector.Apply(ctx, ch)
-				if err != nil {
-					return slices.Repeat([]dsr.RowResult{dsr.RowChanged}, len(ch.Rows)), nil
+				results, _ := f.Connector.Apply(ctx, ch)
+				if results == nil {
+					results = slices.Repeat([]dsr.RowResult{dsr.RowChanged}, len(ch.Rows))
 				}
 				return results, nil
 			}

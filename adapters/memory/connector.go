@@ -1,3 +1,5 @@
+// Package memory holds adapters that keep everything in memory, to unit-test
+// privacy flows in-process, with no database and no server.
 package memory
 
 import (
