@@ -1,0 +1,39 @@
+package storage
+
+import (
+	"io"
+	"syscall"
+)
+
+// FillDisk makes every write of an upload that goes beyond room bytes fail as
+// a full disk does, and its Sync too when room is negative.
+func FillDisk(u Upload, room int) {
+	up := u.(*upload)
+	up.file = &fullDisk{tempFile: up.file, room: room}
+}
+
+type fullDisk struct {
+	tempFile
+	room int
+}
+
+func (f *fullDisk) Write(p []byte) (int, error) {
+	if f.room < 0 || len(p) <= f.room {
+		if f.room >= 0 {
+			f.room -= len(p)
+		}
+		return f.tempFile.Write(p)
+	}
+	n, _ := f.tempFile.Write(p[:f.room])
+	f.room -= n
+	return n, syscall.ENOSPC
+}
+
+func (f *fullDisk) Sync() error {
+	if f.room < 0 {
+		return syscall.EIO
+	}
+	return f.tempFile.Sync()
+}
+
+var _ io.Writer = (*fullDisk)(nil)
