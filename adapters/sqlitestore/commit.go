@@ -18,7 +18,7 @@ import (
 var requestColumns = []string{
 	"id", "version", "epoch", "lease_until", "external_id", "policy", "status", "stage",
 	"requested_at", "created_at", "updated_at", "finished_at", "due_at", "failure",
-	"identity", "plan", "outcomes",
+	"identity", "outcomes",
 }
 
 // Commit implements [dsr.Store]. A change that drops the journal and appends
@@ -95,7 +95,9 @@ func writeRecord(ctx context.Context, tx *sql.Tx, ch *dsr.StoreChange) error {
 	if written != 1 {
 		return fmt.Errorf("it is not at version %d: %w", ch.ExpectVersion, dsr.ErrConflict)
 	}
-	return nil
+	_, err = tx.ExecContext(ctx, `INSERT INTO plans (request_id, plan) VALUES (?, ?)
+		ON CONFLICT (request_id) DO UPDATE SET plan = excluded.plan WHERE plan IS NOT excluded.plan`, ch.Record.ID, ch.Record.Plan)
+	return err
 }
 
 func bindRecord(r *dsr.Record) ([]any, error) {
@@ -109,7 +111,7 @@ func bindRecord(r *dsr.Record) ([]any, error) {
 	return []any{
 		r.ID, r.Version, r.Epoch, times[0], r.ExternalID, r.Policy, string(r.Status), string(r.Stage),
 		times[1], times[2], times[3], times[4], times[5], r.Failure,
-		r.Identity, r.Plan, r.Outcomes,
+		r.Identity, r.Outcomes,
 	}, nil
 }
 

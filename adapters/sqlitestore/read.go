@@ -11,7 +11,7 @@ import (
 	"github.com/godsr/dsr"
 )
 
-var selectRequests = "SELECT " + strings.Join(requestColumns, ", ") + " FROM requests"
+var selectRequests = "SELECT " + strings.Join(requestColumns, ", ") + ", plan FROM requests LEFT JOIN plans ON request_id = id"
 
 // Request implements [dsr.Store].
 func (s *Store) Request(ctx context.Context, id string) (*dsr.Record, error) {
@@ -175,7 +175,7 @@ func scanRecord(row scanner) (*dsr.Record, error) {
 	if err := row.Scan(
 		&r.ID, &r.Version, &r.Epoch, &times[0], &r.ExternalID, &r.Policy, &r.Status, &r.Stage,
 		&times[1], &times[2], &times[3], &times[4], &times[5], &r.Failure,
-		&r.Identity, &r.Plan, &r.Outcomes,
+		&r.Identity, &r.Outcomes, &r.Plan,
 	); err != nil {
 		return nil, err
 	}

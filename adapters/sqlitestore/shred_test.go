@@ -172,7 +172,7 @@ func TestDroppedJournalIsOverwritten(t *testing.T) {
 	require.False(t, holds(all, []byte("<journal key>")))
 }
 
-// A tick writes a few pages, not the chunk that it marks.
+// A tick writes a few pages: neither the chunk that it marks, nor the plan.
 func TestTicksAreSmall(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "dsr.db")
@@ -181,7 +181,7 @@ func TestTicksAreSmall(t *testing.T) {
 	for i := range chunks {
 		chunks[i].Sealed = bytes.Repeat([]byte{byte(i)}, 100_000)
 	}
-	r := dsr.Record{ID: "r1", Version: 1, Plan: []byte("{}"), Keys: map[string][]byte{"journal": []byte("k")}, Lookup: [][]byte{[]byte("h")}}
+	r := dsr.Record{ID: "r1", Version: 1, Plan: bytes.Repeat([]byte("plan"), 100_000), Keys: map[string][]byte{"journal": []byte("k")}}
 	require.NoError(t, s.Commit(t.Context(), &dsr.StoreChange{Record: r, AppendJournal: chunks}))
 	_, err := raw(t, path).ExecContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)")
 	require.NoError(t, err)

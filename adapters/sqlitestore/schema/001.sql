@@ -15,12 +15,17 @@ CREATE TABLE requests (
 	due_at       INTEGER NOT NULL,
 	failure      TEXT    NOT NULL,
 	identity     BLOB,
-	plan         BLOB,
 	outcomes     BLOB
 ) STRICT;
 CREATE INDEX requests_by_age ON requests (created_at, id);
 CREATE INDEX requests_by_external_id ON requests (external_id);
 CREATE INDEX requests_by_due ON requests (due_at);
+
+-- Apart from the requests, because a plan is large and stays as it is.
+CREATE TABLE plans (
+	request_id TEXT NOT NULL PRIMARY KEY REFERENCES requests (id),
+	plan       BLOB
+) STRICT;
 
 -- The keyed hashes of a request's identities, in their order.
 CREATE TABLE lookups (
