@@ -154,7 +154,7 @@ func TestRenderHostileNamesStayInside(t *testing.T) {
 				require.Zero(t, strings.Count(harmless, `"`)%2, line)
 			}
 		case "txt":
-			require.Equal(t, 12, strings.Count(b.String(), "\n"))
+			require.Equal(t, 14, strings.Count(b.String(), "\n"))
 		}
 	}
 }
