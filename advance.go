@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -30,7 +29,15 @@ type run struct {
 	index   map[graph.Address]*step
 	results results
 
+	partsMu   sync.Mutex
+	small     map[string]smallEntry
+	smallSize int
+
 	progressMu sync.Mutex
+}
+
+func newRun(e *Engine, rec *Record) *run {
+	return &run{engine: e, rec: rec, keys: map[string][]byte{}, index: map[graph.Address]*step{}, small: map[string]smallEntry{}}
 }
 
 // Advance takes a request as far as it can go now and returns it. When the
@@ -50,7 +57,7 @@ func (r *Requests) Advance(ctx context.Context, id string) (*Request, error) {
 	case StatusError:
 		return rec.request(), &FailedError{RequestID: id, Stage: rec.Stage, Err: errors.New(rec.Failure)}
 	}
-	run := &run{engine: r.engine, rec: rec, keys: map[string][]byte{}, index: map[graph.Address]*step{}}
+	run := newRun(r.engine, rec)
 	if err := run.lease(ctx); err != nil {
 		return nil, err
 	}
@@ -183,6 +190,7 @@ func (r *run) stage(ctx context.Context, next Stage, events ...Event) error {
 
 // advance runs the stages from the one the request is at.
 func (r *run) advance(ctx context.Context) error {
+	again := false
 	for {
 		stage := r.record().Stage
 		do, ok := map[Stage]func(context.Context) error{
@@ -197,7 +205,12 @@ func (r *run) advance(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := do(ctx); err != nil {
+		err := do(ctx)
+		if errors.Is(err, errLost) && !again && (stage == StageDeliver || stage == StageJournal) {
+			again = true
+			err = r.stage(ctx, StageCollect, Event{Kind: "collecting again", Message: "collected rows were lost"})
+		}
+		if err != nil {
 			return err
 		}
 		if r.record().Status == StatusRequiresInput {
@@ -254,7 +267,7 @@ func (r *run) layout(ctx context.Context, plan *graph.Plan) error {
 		return err
 	}
 	r.plan = plan
-	return r.makeSteps(schemas)
+	return r.makeSteps(ctx, schemas)
 }
 
 func (r *run) identities(ctx context.Context) (Identities, error) {
@@ -315,6 +328,11 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	stage := r.record().Stage
+	if !interrupted && stage == StageCollect {
+		if keepErr := r.keepParts(cleanup); keepErr != nil {
+			r.engine.config.Logger.WarnContext(cleanup, "what was collected is not kept for a retry", "request", r.rec.ID)
+		}
+	}
 	commitErr := r.commit(cleanup, func(ch *StoreChange) error {
 		ch.Record.LeaseUntil = time.Time{}
 		if interrupted {
@@ -344,10 +362,4 @@ func (r *run) progress(ctx context.Context, p Progress) {
 	defer r.progressMu.Unlock()
 	p.RequestID = r.rec.ID
 	r.engine.config.Progress(ctx, p)
-}
-
-// has reports whether the plan has a rule of the action that selects
-// anything.
-func (r *run) has(action graph.Action) bool {
-	return slices.ContainsFunc(r.plan.Policy.Rules, func(rule graph.Rule) bool { return rule.Action == action })
 }

@@ -29,9 +29,7 @@ func (r *run) collectStage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.clearRows(ctx, prior); err != nil {
-		return err
-	}
+	r.beginRows(prior)
 	var done, rows int64
 	outcomes := graph.Walk(ctx, r.plan, r.visit, graph.WalkOptions{
 		Workers:    r.engine.config.Limits.Workers,
@@ -88,11 +86,18 @@ func (r *run) settleWalk(ctx context.Context, outcomes []graph.Outcome) error {
 		}
 	}
 	r.results.Walk = outcomes
+	r.results.Spooled = make([]spooled, len(r.steps))
+	for n, s := range r.steps {
+		r.results.Spooled[n] = s.spooled
+	}
 	r.results.Collections = r.collections(outcomes)
 	if err := faults.ErrorOrNil(); err != nil {
 		return &WalkError{faults: faults.Errors, text: err.Error()}
 	}
 	if suspended != "" {
+		if err := r.keepParts(ctx); err != nil {
+			return err
+		}
 		return r.commit(ctx, func(ch *StoreChange) error {
 			ch.Record.Status, ch.Record.Failure = StatusRequiresInput, suspended
 			ch.Events = []Event{{Kind: "suspended", Message: suspended}}
@@ -173,52 +178,30 @@ func (r *run) prior(ctx context.Context) ([]graph.Outcome, error) {
 		if slices.ContainsFunc(s.Upstream, func(a graph.Address) bool { return !stands[a] }) {
 			continue
 		}
-		drop, err := r.readStrings(ctx, dropPart(s))
-		if err != nil {
+		if err := r.loadStep(ctx, s); err != nil {
 			continue
 		}
-		s.drop = stringSet(drop)
 		if err := r.replay(ctx, s); err != nil {
 			if ctx.Err() != nil {
 				return nil, err
 			}
 			continue
 		}
-		s.rows = o.Rows
 		stands[o.Address] = true
 		prior = append(prior, o)
 	}
 	return prior, nil
 }
 
-// clearRows removes what an earlier walk left of steps that are to be visited
-// again.
-func (r *run) clearRows(ctx context.Context, prior []graph.Outcome) error {
-	spool := r.engine.config.Spool
+// beginRows makes the steps that are to be visited begin anew, in parts of
+// their own: what an earlier run left is never mixed with it.
+func (r *run) beginRows(prior []graph.Outcome) {
 	for _, s := range r.steps {
 		if slices.ContainsFunc(prior, func(o graph.Outcome) bool { return o.Address == s.Address() }) {
 			continue
 		}
-		stale := []string{dropPart(s)}
-		for round := 0; ; round++ {
-			part, err := spool.Open(ctx, r.rec.ID, rowsPart(s, round))
-			if errors.Is(err, ErrNotFound) {
-				break
-			}
-			if err != nil {
-				return fmt.Errorf("dsr: spool: %w", err)
-			}
-			stale = append(stale, rowsPart(s, round))
-			if err := part.Close(); err != nil {
-				return fmt.Errorf("dsr: spool: %w", err)
-			}
-		}
-		if err := spool.Remove(ctx, r.rec.ID, stale...); err != nil {
-			return fmt.Errorf("dsr: spool: %w", err)
-		}
-		s.drop, s.rows = nil, 0
+		s.spooled, s.drop, s.rows = spooled{Epoch: r.record().Epoch}, nil, 0
 	}
-	return nil
 }
 
 func stringSet(list []string) map[string]bool {
@@ -257,7 +240,9 @@ func (r *run) visit(ctx context.Context, v graph.Visit) graph.Outcome {
 	}
 	fed := s.fedFresh()
 	before := s.rows
+	s.loaded = true
 	err := r.read(ctx, s, v.Round)
+	s.spooled.Rounds = v.Round + 1
 	out := graph.Outcome{State: graph.Done, Rows: s.rows - before, Fresh: s.fedFresh() - fed}
 	for _, i := range s.inputs {
 		out.Uncastable += i.takeUncastable()
@@ -311,7 +296,7 @@ func (r *run) read(ctx context.Context, s *step, round int) (err error) {
 	defer func() {
 		err = errors.Join(err, out.close())
 		if err != nil {
-			err = errors.Join(err, r.engine.config.Spool.Remove(context.WithoutCancel(ctx), r.rec.ID, rowsPart(s, round)))
+			err = errors.Join(err, r.remove(context.WithoutCancel(ctx), rowsPart(s, round)))
 		}
 	}()
 	values, err := s.countInputs()
@@ -319,7 +304,7 @@ func (r *run) read(ctx context.Context, s *step, round int) (err error) {
 		return err
 	}
 	if s.seen == nil && (s.Cycle != 0 || values > int64(r.engine.config.Limits.QueryValues)) {
-		s.seen = spill.NewSet(&sealedParts{run: r, purpose: keyInputs}, fmt.Sprintf("seen-%d", s.number), 0)
+		s.seen = spill.NewSet(&sealedParts{run: r, ctx: ctx, purpose: keyInputs}, fmt.Sprintf("seen-%d", s.number), 0)
 	}
 	for q, err := range s.queries(r.engine.config.Limits.QueryValues) {
 		if err != nil {
@@ -539,29 +524,41 @@ func (r *run) writeMatches(ctx context.Context, s *step) error {
 
 // loadCollected brings back what a run before this one kept beside the rows.
 func (r *run) loadCollected(ctx context.Context) error {
-	for n, s := range r.steps {
-		if n < len(r.results.Walk) && r.results.Walk[n].State == graph.Done {
-			s.rows = r.results.Walk[n].Rows
+	for _, s := range r.steps {
+		if s.loaded || s.number >= len(r.results.Walk) || r.results.Walk[s.number].State != graph.Done {
+			continue
 		}
-		if s.drop == nil {
-			drop, err := r.readStrings(ctx, dropPart(s))
-			if err != nil {
-				return err
-			}
-			s.drop = stringSet(drop)
-		}
-		for at, i := range s.inputs {
-			if !i.inArray || len(i.held) > 0 {
-				continue
-			}
-			members, err := r.readStrings(ctx, matchPart(s, at))
-			if err != nil {
-				return err
-			}
-			for _, m := range members {
-				i.held[m] = struct{}{}
-			}
+		if err := r.loadStep(ctx, s); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+func (r *run) loadStep(ctx context.Context, s *step) error {
+	if s.number >= len(r.results.Spooled) {
+		return fmt.Errorf("%s: %w", s.Address(), errLost)
+	}
+	s.spooled, s.rows = r.results.Spooled[s.number], r.results.Walk[s.number].Rows
+	if s.drop = nil; s.spooled.Dropped > 0 {
+		drop, err := r.readStrings(ctx, dropPart(s))
+		if err != nil {
+			return err
+		}
+		s.drop = stringSet(drop)
+	}
+	for at, i := range s.inputs {
+		if !i.inArray {
+			continue
+		}
+		members, err := r.readStrings(ctx, matchPart(s, at))
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			i.held[m] = struct{}{}
+		}
+	}
+	s.loaded = true
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/redact/mask"
 )
 
@@ -22,8 +21,9 @@ func (e *Engine) DryRun(ctx context.Context, w io.Writer, policy string, kinds .
 	if err != nil {
 		return err
 	}
-	r := &run{engine: e, rec: &Record{ID: "dry-run"}, keys: map[string][]byte{}, index: map[graph.Address]*step{}, plan: plan}
-	if err := r.makeSteps(schemas); err != nil {
+	r := newRun(e, &Record{ID: "dry-run"})
+	r.plan = plan
+	if err := r.makeSteps(ctx, schemas); err != nil {
 		return err
 	}
 	for _, s := range r.steps {

@@ -222,6 +222,7 @@ func (e *Engine) notify(ctx context.Context, rec *Record, n Notice) {
 // results is what a record's Outcomes hold.
 type results struct {
 	Walk        []graph.Outcome     `json:"walk,omitempty"`
+	Spooled     []spooled           `json:"spooled,omitempty"`
 	Collections []CollectionOutcome `json:"collections,omitempty"`
 	Packages    []PackageOutcome    `json:"packages,omitempty"`
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"strconv"
 
 	"github.com/godsr/dsr/internal/value"
 )
@@ -19,14 +18,28 @@ import (
 // either a row (the values of the step's columns, one after the other) or,
 // where it is empty, the mark that the next query's rows follow.
 
+// spooled says which parts hold the rows of a step.
+type spooled struct {
+	// Epoch is that of the lease under which the step was visited.
+	Epoch int64 `json:"epoch"`
+	// Rounds counts the visits, each with a part of its own.
+	Rounds int `json:"rounds"`
+	// Dropped counts the rows that several queries returned.
+	Dropped int `json:"dropped,omitempty"`
+}
+
 // rowsPart names the spool part of one visit of a step.
-func rowsPart(s *step, round int) string { return fmt.Sprintf("rows-%d-%d", s.number, round) }
+func rowsPart(s *step, round int) string {
+	return fmt.Sprintf("rows-%d-%d-%d", s.spooled.Epoch, s.number, round)
+}
 
 // dropPart names the part with the rows that several queries returned.
-func dropPart(s *step) string { return "drop-" + strconv.Itoa(s.number) }
+func dropPart(s *step) string { return fmt.Sprintf("drop-%d-%d", s.spooled.Epoch, s.number) }
 
 // matchPart names the part with the values that array elements are matched by.
-func matchPart(s *step, input int) string { return fmt.Sprintf("match-%d-%d", s.number, input) }
+func matchPart(s *step, input int) string {
+	return fmt.Sprintf("match-%d-%d-%d", s.spooled.Epoch, s.number, input)
+}
 
 // rowWriter writes the rows of one visit.
 type rowWriter struct {
@@ -100,11 +113,8 @@ func (r *run) records(ctx context.Context, s *step) iter.Seq2[[]byte, error] {
 			return
 		}
 		batch := 0
-		for round := 0; ; round++ {
+		for round := range s.spooled.Rounds {
 			part, err := r.open(ctx, rowsPart(s, round), keySpool)
-			if errors.Is(err, ErrNotFound) && round > 0 {
-				return
-			}
 			if err != nil {
 				yield(nil, fmt.Errorf("dsr: rows of %s: %w", s.Address(), err))
 				return
@@ -183,6 +193,7 @@ func (r *run) settleDuplicates(ctx context.Context, s *step) error {
 		last, first = [16]byte(b[:16]), false
 	}
 	s.rows -= int64(len(s.drop))
+	s.spooled.Dropped = len(s.drop)
 	if err := s.seen.Close(); err != nil {
 		return err
 	}
@@ -202,7 +213,7 @@ func (r *run) settleDuplicates(ctx context.Context, s *step) error {
 
 // writeStrings writes a part of strings.
 func (r *run) writeStrings(ctx context.Context, part string, fill func(write func(string) error) error) error {
-	w, err := r.create(ctx, part, keySpool)
+	w, err := r.createSealed(ctx, part, keySpool)
 	if err != nil {
 		return err
 	}
@@ -213,12 +224,9 @@ func (r *run) writeStrings(ctx context.Context, part string, fill func(write fun
 	return rw.close()
 }
 
-// readStrings reads a part of strings; one that is missing has none.
+// readStrings reads a part of strings.
 func (r *run) readStrings(ctx context.Context, part string) ([]string, error) {
 	rc, err := r.open(ctx, part, keySpool)
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}

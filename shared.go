@@ -113,7 +113,7 @@ func (i *input) encode(tuple []any) ([]byte, bool) {
 // foreign adds to end the keys of s that rows of from hold which were not
 // collected.
 func (r *run) foreign(ctx context.Context, s *step, end sharedEnd, from *step, src graph.Source, name string) error {
-	parts := &sealedParts{run: r, purpose: keyInputs}
+	parts := &sealedParts{run: r, ctx: ctx, purpose: keyInputs}
 	keys, mine, all := spill.NewSet(parts, name+"-k", 0), spill.NewSet(parts, name+"-m", 0), spill.NewSet(parts, name+"-a", 0)
 	defer func() { _ = errors.Join(keys.Close(), mine.Close(), all.Close()) }()
 	for record, err := range r.records(ctx, s) {

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/godsr/dsr/graph"
-	"github.com/godsr/dsr/internal/seal"
 	"github.com/godsr/dsr/internal/spill"
 	"github.com/godsr/dsr/internal/value"
 )
@@ -31,10 +29,12 @@ type step struct {
 	feeds   []feed
 	match   map[int]*matchNode // by column: arrays on input paths
 
-	batch int        // queries so far
-	seen  *spill.Set // keys of rows by query, when there are several
-	rows  int64
-	drop  map[string]bool // rows that a later query returned again
+	batch   int        // queries so far
+	seen    *spill.Set // keys of rows by query, when there are several
+	rows    int64
+	spooled spooled
+	loaded  bool            // by this run
+	drop    map[string]bool // rows that a later query returned again
 }
 
 // feed takes values out of a step's rows into an input of another.
@@ -68,7 +68,7 @@ type input struct {
 var errTooManyValues = errors.New("more distinct values than Limits.CycleValues allows to hold in memory")
 
 // makeSteps ties the plan to schemas and connections.
-func (r *run) makeSteps(schemas map[graph.Address]*Schema) error {
+func (r *run) makeSteps(ctx context.Context, schemas map[graph.Address]*Schema) error {
 	r.steps = make([]*step, len(r.plan.Steps))
 	for n, ps := range r.plan.Steps {
 		s := &step{Step: ps, number: n, conn: r.engine.connections[ps.Address().Dataset], schema: schemas[ps.Address()]}
@@ -93,7 +93,7 @@ func (r *run) makeSteps(schemas map[graph.Address]*Schema) error {
 	}
 	for _, s := range r.steps {
 		for n, in := range s.Inputs {
-			if err := r.makeInput(s, n, in); err != nil {
+			if err := r.makeInput(ctx, s, n, in); err != nil {
 				return err
 			}
 		}
@@ -102,7 +102,7 @@ func (r *run) makeSteps(schemas map[graph.Address]*Schema) error {
 	return nil
 }
 
-func (r *run) makeInput(s *step, n int, in graph.Input) error {
+func (r *run) makeInput(ctx context.Context, s *step, n int, in graph.Input) error {
 	i := &input{Input: in, step: s, limit: r.engine.config.Limits.CycleValues}
 	for _, path := range in.Fields {
 		f, ok := s.Collection.Field(path)
@@ -121,7 +121,7 @@ func (r *run) makeInput(s *step, n int, in graph.Input) error {
 	if s.Cycle != 0 || i.inArray {
 		i.held = map[string]struct{}{}
 	} else {
-		i.set = spill.NewSet(&sealedParts{run: r, purpose: keyInputs}, fmt.Sprintf("set-%d-%d", s.number, n), 0)
+		i.set = spill.NewSet(&sealedParts{run: r, ctx: ctx, purpose: keyInputs}, fmt.Sprintf("set-%d-%d", s.number, n), 0)
 	}
 	s.inputs = append(s.inputs, i)
 	for _, src := range in.Sources {
@@ -260,53 +260,6 @@ func (r *run) seedInputs(ids Identities) error {
 		}
 	}
 	return nil
-}
-
-// sealedParts lets a spill.Set write to the spool, sealed.
-type sealedParts struct {
-	run     *run
-	purpose string
-}
-
-// Create implements spill.Parts.
-func (p *sealedParts) Create(name string) (io.WriteCloser, error) {
-	return p.run.create(context.Background(), name, p.purpose)
-}
-
-// Open implements spill.Parts.
-func (p *sealedParts) Open(name string) (io.ReadCloser, error) {
-	return p.run.open(context.Background(), name, p.purpose)
-}
-
-// Remove implements spill.Parts.
-func (p *sealedParts) Remove(names ...string) error {
-	return p.run.engine.config.Spool.Remove(context.Background(), p.run.rec.ID, names...)
-}
-
-// create opens a part of the request's spool for sealed writing.
-func (r *run) create(ctx context.Context, part, purpose string) (io.WriteCloser, error) {
-	key, err := r.key(ctx, purpose)
-	if err != nil {
-		return nil, err
-	}
-	w, err := r.engine.config.Spool.Create(ctx, r.rec.ID, part)
-	if err != nil {
-		return nil, fmt.Errorf("dsr: spool: %w", err)
-	}
-	return seal.NewWriter(r.engine.config.Random, w, key, bound(r.rec.ID, part))
-}
-
-// open reads a sealed part of the request's spool.
-func (r *run) open(ctx context.Context, part, purpose string) (io.ReadCloser, error) {
-	key, err := r.key(ctx, purpose)
-	if err != nil {
-		return nil, err
-	}
-	rc, err := r.engine.config.Spool.Open(ctx, r.rec.ID, part)
-	if err != nil {
-		return nil, err
-	}
-	return seal.NewReader(rc, key, bound(r.rec.ID, part))
 }
 
 // members returns the held values, in order.
