@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/godsr/dsr"
@@ -20,7 +21,7 @@ func documentChecks() []Check {
 			profiles, nestedArrays, Documents, NestedArrays),
 		newCheck("Via in documents", "with Via, a row names every input that one of its elements matched, each once",
 			profiles, viaDocuments, Documents),
-		newCheck("whole documents", "documents come back whole, with keys that nobody declared, awkward texts and long numbers",
+		newCheck("whole documents", "documents come back whole, with keys that nobody declared, awkward texts and long numbers, and can be replaced as a whole",
 			profiles, wholeDocuments, Documents),
 		newCheck("document keys", "keys inside documents may hold dots, spaces, quotes and brackets",
 			keyedDocuments, documentKeys, Documents),
@@ -107,7 +108,20 @@ func wholeDocuments(ctx context.Context, s *session) error {
 			return fmt.Errorf("row %d did not come back as it was stored; read %s", i+1, show(rows))
 		}
 	}
-	return nil
+	// What was read is taken back as the old value of the whole column.
+	chunk := s.chunk(0)
+	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(show(a.values["id"]), show(b.values["id"])) })
+	for _, r := range rows {
+		chunk.Rows = append(chunk.Rows, at(r.values["id"], to(r.values["profile"], nil, "profile"), guard(r.values["tags"], "tags")))
+	}
+	// Row 4 never held this, but it is null already.
+	chunk.Rows[3].Set[0].Old = object{}
+	null := object{"profile": nil}
+	return errors.Join(
+		s.apply(ctx, "null in the place of whole documents", chunk,
+			dsr.RowWritten, dsr.RowWritten, dsr.RowWritten, dsr.RowAlready, dsr.RowWritten),
+		s.holds(ctx, "after null was written over whole documents", 0,
+			edit{row: 0, set: null}, edit{row: 1, set: null}, edit{row: 2, set: null}, edit{row: 4, set: null}))
 }
 
 func keyedDocuments() Setup {

@@ -26,6 +26,8 @@ func valueChecks() []Check {
 			timeTable, times, Times),
 		newCheck("types", "every value has one of the types that the port lists",
 			typeTable, types),
+		newCheck("values as read", "whatever a read returned is taken back: as a value to look for, and as the old value of a change",
+			everyKind, valuesAsRead),
 	}
 }
 
@@ -222,4 +224,51 @@ func types(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.holds(ctx, "after changing bytes", 0, edit{row: 0, set: map[string]any{"b": []byte{0xfe, 0}}})
+}
+
+// everyKind has a column of every kind; what a system makes of a decimal or a
+// time that it lacks does not matter here.
+func everyKind() Setup {
+	kinds := []dsr.ColumnKind{
+		dsr.ColumnInteger, dsr.ColumnText, dsr.ColumnFloat, dsr.ColumnDecimal,
+		dsr.ColumnBoolean, dsr.ColumnTime, dsr.ColumnDate, dsr.ColumnBytes,
+	}
+	columns := []dsr.Column{col("id", dsr.ColumnInteger)}
+	for _, kind := range kinds {
+		columns = append(columns, col("of "+string(kind), kind))
+	}
+	return Setup{Tables: []Table{newTable("kinds", []string{"id"}, columns,
+		[]any{int64(1), int64(-7), "it's", 0.1, json.Number("12.500000000"), true, leapDay, "2024-02-29", []byte{0, 0xff}},
+		[]any{int64(2), int64(math.MinInt64), "", 1.7976931348623157e308, json.Number("-0.100000000"), false, early, "1969-12-31", []byte("text")},
+		[]any{int64(3), nil, nil, nil, nil, nil, nil, nil, nil},
+	)}}
+}
+
+func valuesAsRead(ctx context.Context, s *session) error {
+	ids := eq(graph.Path{"id"}, int64(1), int64(2), int64(3))
+	rows, err := s.read(ctx, s.query(0, ids))
+	if err != nil {
+		return err
+	}
+	if len(rows) != 3 {
+		return fmt.Errorf("read %d rows, want 3", len(rows))
+	}
+	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(show(a.values["id"]), show(b.values["id"])) })
+	var edits []edit
+	for i, r := range rows[:2] {
+		nulls := make(map[string]any)
+		for _, column := range s.tables[0].columnNames()[1:] {
+			v := r.values[column]
+			if err := errors.Join(
+				s.wantFirst(ctx, "by what was read from "+column, s.query(0, eq(graph.Path{column}, v)), int64(i+1)),
+				s.apply(ctx, "null in the place of what was read from "+column,
+					s.chunk(0, at(int64(i+1), to(v, nil, column))), dsr.RowWritten),
+			); err != nil {
+				return err
+			}
+			nulls[column] = nil
+		}
+		edits = append(edits, edit{row: i, set: nulls})
+	}
+	return s.holds(ctx, "after null was written to every column", 0, edits...)
 }

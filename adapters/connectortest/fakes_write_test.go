@@ -29,6 +29,13 @@ func writeFakes() map[string]func(*fake) {
 				}
 			})
 		},
+		"values as read": func(f *fake) {
+			f.editChanges(func(_ dsr.RowChange, c *dsr.Change) {
+				if n, ok := c.Old.(float64); ok {
+					c.Old = float64(float32(n))
+				}
+			})
+		},
 		"document keys": func(f *fake) {
 			f.editChanges(func(_ dsr.RowChange, c *dsr.Change) {
 				if key, ok := c.Path[len(c.Path)-1].(string); ok && strings.Contains(key, ".") {
