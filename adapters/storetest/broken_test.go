@@ -572,8 +572,9 @@ func TestChecksFindBrokenStores(t *testing.T) {
 	}
 }
 
-// A store that cannot be made, and a decorator that changes nothing.
-func TestChecksPassOnErrorsOfTheMaker(t *testing.T) {
+// A store that cannot be made is no fault of a check, and a decorator that
+// changes nothing breaks none.
+func TestChecksOnHonestStores(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("no disk")
 	for _, check := range storetest.Checks() {
