@@ -39,20 +39,19 @@ func notation(t testing.TB, text string) []*graph.Dataset {
 			continue
 		}
 		pos := graph.Position{File: "map", Line: n, Column: 1}
-		indented := strings.HasPrefix(line, "  ") || strings.HasPrefix(line, "\t\t\t")
+		indented := strings.HasPrefix(line, "  ")
 		key, name, isCollection := strings.Cut(words[0], ":")
 		switch {
 		case indented:
 			addField(t, c, strings.Split(words[0], "/"), words[1:], pos)
 		case isCollection:
-			c = &graph.Collection{Name: name, Pos: pos}
+			c = &graph.Collection{Name: name} // without a place, as written in Go
 			d := dataset(key)
 			d.Collections = append(d.Collections, c)
 			for _, word := range words[1:] {
 				annotateCollection(t, c, word)
 			}
 		default:
-			dataset(key).Pos = pos
 			for _, word := range words[1:] {
 				after, ok := strings.CutPrefix(word, "after=")
 				require.True(t, ok, word)
