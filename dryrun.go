@@ -103,7 +103,7 @@ func (s *step) dryChunk() *Chunk {
 		}
 		var masked any
 		if f.Masking.Strategy != mask.NullRewrite {
-			masked = "?"
+			masked = "(masked)" // unlike the old value, which would make it a guard
 		}
 		row.Set = append(row.Set, Change{Path: path, Old: s.dryOf(f.Path.Column()), New: masked})
 	}
