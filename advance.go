@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -208,6 +209,7 @@ func (r *run) advance(ctx context.Context) error {
 		err := do(ctx)
 		if errors.Is(err, errLost) && !again && (stage == StageDeliver || stage == StageJournal) {
 			again = true
+			r.plan = nil // the steps begin anew
 			err = r.stage(ctx, StageCollect, Event{Kind: "collecting again", Message: "collected rows were lost"})
 		}
 		if err != nil {
@@ -328,7 +330,7 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	stage := r.record().Stage
-	if !interrupted && stage == StageCollect {
+	if !interrupted && slices.Contains([]Stage{StageCollect, StageDeliver, StageJournal}, stage) {
 		if keepErr := r.keepParts(cleanup); keepErr != nil {
 			r.engine.config.Logger.WarnContext(cleanup, "what was collected is not kept for a retry", "request", r.rec.ID)
 		}

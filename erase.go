@@ -3,6 +3,7 @@ package dsr
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/godsr/dsr/graph"
@@ -29,6 +30,7 @@ func (r *run) eraseStage(ctx context.Context) error {
 			return &storeError{err}
 		}
 		if len(chunks) == 0 {
+			r.tellLeft()
 			return r.stage(ctx, StageFinish, r.eraseEvents()...)
 		}
 		for _, c := range chunks {
@@ -46,6 +48,16 @@ func (r *run) eraseStage(ctx context.Context) error {
 			}
 			done += int64(counts.Masked + counts.Gone)
 			r.progress(ctx, Progress{Stage: StageErase, Done: done, Total: total, Rows: done, Collection: s.Address()})
+		}
+	}
+}
+
+// tellLeft says of which rows nothing was erased.
+func (r *run) tellLeft() {
+	for i := range r.results.Collections {
+		c := &r.results.Collections[i]
+		if left := c.Targeted - c.Masked - c.Gone; left > 0 {
+			c.Message = fmt.Sprintf("%d rows were given to somebody else since they were collected, and left alone", left)
 		}
 	}
 }
@@ -82,20 +94,19 @@ func (r *run) applyChunk(ctx context.Context, c JournalChunk, entries []entry, a
 	}
 	fault.Point(ctx, "applied "+strconv.Itoa(c.Seq))
 	var again []JournalChunk
-	left := 0
 	if len(changed) > 0 {
-		if attempts[c.Step]++; attempts[c.Step] > r.engine.config.Limits.Attempts {
-			return s, counts, fmt.Errorf("%s: %w: %d rows, after %d attempts; retry when they are at rest", c.Step, ErrChangedSince, len(changed), attempts[c.Step]-1)
+		if err := r.attempt(c.Step, changed, attempts); err != nil {
+			return s, counts, err
 		}
-		chunk, gone, moved, err := r.collectAgain(ctx, s, changed)
+		chunk, more, err := r.collectAgain(ctx, s, entries, changed)
 		if err != nil {
 			return s, counts, fmt.Errorf("%s: rows changed since they were collected: %w", c.Step, err)
 		}
 		if chunk != nil {
 			again = append(again, *chunk)
 		}
-		counts.Gone += gone
-		left = moved
+		counts.Gone += more.Gone
+		counts.Masked += more.Masked
 	}
 	err = r.commit(ctx, func(ch *StoreChange) error {
 		ch.Ticks = []Tick{{Seq: c.Seq, Counts: counts}}
@@ -104,9 +115,6 @@ func (r *run) applyChunk(ctx context.Context, c JournalChunk, entries []entry, a
 		out.Masked += int64(counts.Masked)
 		out.Gone += int64(counts.Gone)
 		out.Changed += int64(counts.Changed)
-		if left > 0 {
-			out.Message = fmt.Sprintf("%d rows were given to somebody else since they were collected, and left alone", left)
-		}
 		if len(changed) > 0 {
 			ch.Events = []Event{{Kind: "changed since", Collection: c.Step, Rows: int64(len(changed)), Message: "collected again"}}
 		}
@@ -146,72 +154,140 @@ func (r *run) apply(ctx context.Context, s *step, operation string, entries []en
 	return counts, changed, nil
 }
 
+// attempt counts how often each row was found changed.
+func (r *run) attempt(step string, changed []entry, attempts map[string]int) error {
+	limit, restless := r.engine.config.Limits.Attempts, 0
+	for _, e := range changed {
+		key, err := value.Append([]byte(step+"\x00"), e.key)
+		if err != nil {
+			return err
+		}
+		if attempts[string(key)]++; attempts[string(key)] > limit {
+			restless++
+		}
+	}
+	if restless > 0 {
+		return fmt.Errorf("%s: %w: %d rows, after %d attempts; retry when they are at rest", step, ErrChangedSince, restless, limit)
+	}
+	return nil
+}
+
 // collectAgain reads rows that changed since they were journalled and journals
-// them anew. A row that references no longer tie to the data subject is left
+// them anew. It counts those that vanished, and those in which nothing is left
+// to mask. A row that references no longer tie to the data subject is left
 // alone.
-func (r *run) collectAgain(ctx context.Context, s *step, changed []entry) (chunk *JournalChunk, gone, moved int, err error) {
+func (r *run) collectAgain(ctx context.Context, s *step, chunk, changed []entry) (*JournalChunk, ChunkCounts, error) {
+	var counts ChunkCounts
 	j, err := r.newJournal(ctx)
 	if err != nil {
-		return nil, 0, 0, err
+		return nil, counts, err
 	}
-	if err := r.loadCollected(ctx); err != nil {
-		return nil, 0, 0, err
+	if len(s.match) > 0 && !s.loaded {
+		if err := r.loadStep(ctx, s); err != nil {
+			return nil, counts, err
+		}
 	}
-	before := map[string]entry{}
+	before := map[string][]entry{} // several where the key does not tell rows apart
 	q := &Query{Collection: s.Collection, Columns: s.columns, Criteria: []Criterion{{Fields: s.key}}}
 	for _, e := range changed {
 		key, err := value.Append(nil, e.key)
 		if err != nil {
-			return nil, 0, 0, err
+			return nil, counts, err
 		}
-		before[string(key)] = e
-		q.Criteria[0].Values = append(q.Criteria[0].Values, e.key)
+		if before[string(key)] = append(before[string(key)], e); len(before[string(key)]) == 1 {
+			q.Criteria[0].Values = append(q.Criteria[0].Values, e.key)
+		}
 	}
+	found := map[string]int{}
 	var entries []entry
 	for row, err := range s.conn.Connector.Read(ctx, q) {
 		if err != nil {
-			return nil, 0, 0, err
+			return nil, counts, err
 		}
-		e, ok, err := j.entry(s, append([]any(nil), row.Values...))
+		values, err := ownValues(row.Values)
 		if err != nil {
-			return nil, 0, 0, err
+			return nil, counts, err
+		}
+		e, ok, err := j.entry(s, values)
+		if err != nil {
+			return nil, counts, err
 		}
 		key, err := value.Append(nil, e.key)
 		if err != nil {
-			return nil, 0, 0, err
+			return nil, counts, err
 		}
-		old, found := before[string(key)]
-		delete(before, string(key))
+		olds := before[string(key)]
+		if len(olds) == 0 || slices.ContainsFunc(chunk, func(c entry) bool { return masked(c, e) }) {
+			continue
+		}
+		old := olds[min(found[string(key)], len(olds)-1)]
+		found[string(key)]++
 		switch {
-		case !found:
-		case !sameGuards(old.set, e.set):
-			moved++
+		case !s.sameTies(old.set, e.set):
 		case ok:
 			entries = append(entries, e)
+		default:
+			counts.Masked++
 		}
 	}
-	gone = len(before)
+	for key, olds := range before {
+		counts.Gone += max(0, len(olds)-found[key])
+	}
 	if len(entries) == 0 {
-		return nil, gone, moved, nil
+		return nil, counts, nil
 	}
 	c, err := j.seal(s, entries)
-	return &c, gone, moved, err
+	return &c, counts, err
 }
 
-// sameGuards reports whether the values that only guard a row are what they
-// were.
-func sameGuards(old, now []Change) bool {
-	guards := map[string]any{}
+// masked reports whether a row, as it is now, is another of the chunk that was
+// written already: without a primary key several rows have one address.
+func masked(written, now entry) bool {
+	if !value.Equal(written.key, now.key) || len(written.set) != len(now.set) {
+		return false
+	}
+	for i, c := range now.set {
+		if !slices.Equal(c.Path, written.set[i].Path) || !value.Equal(c.Old, written.set[i].New) {
+			return false
+		}
+	}
+	return true
+}
+
+// ownValues copies the values of a row, which are the connector's own.
+func ownValues(row []any) ([]any, error) {
+	b, err := value.Append(nil, row)
+	if err != nil {
+		return nil, err
+	}
+	v, _, err := value.Decode(b)
+	own, _ := v.([]any)
+	return own, err
+}
+
+// sameTies reports whether the fields by which the row belongs to the data
+// subject hold what they held. Such a field that is masked itself counts too:
+// a row that refers to somebody else now is not the data subject's.
+func (s *step) sameTies(old, now []Change) bool {
+	ties := map[string]bool{}
+	for _, in := range s.inputs {
+		for _, path := range in.Fields {
+			if in.Identity == "" && len(path) == 1 && !in.inArray {
+				ties[path[0]] = true
+			}
+		}
+	}
+	was := map[string]any{}
 	for _, c := range old {
-		if len(c.Path) == 1 && value.Equal(c.Old, c.New) {
-			guards[c.Path[0].(string)] = c.Old
+		if name := c.Path[0].(string); len(c.Path) == 1 && ties[name] {
+			was[name] = c.Old
 		}
 	}
 	for _, c := range now {
-		if len(c.Path) != 1 || !value.Equal(c.Old, c.New) {
+		if len(c.Path) != 1 {
 			continue
 		}
-		if was, ok := guards[c.Path[0].(string)]; ok && !value.Equal(was, c.Old) {
+		if v, ok := was[c.Path[0].(string)]; ok && !value.Equal(v, c.Old) {
 			return false
 		}
 	}

@@ -77,23 +77,26 @@ func (r *run) eraseOrder() ([]*step, error) {
 			}
 		}
 	}
-	var order []*step
+	open := make(map[*step]bool, len(targeted))
+	for _, s := range targeted {
+		open[s] = true
+	}
+	order := make([]*step, 0, len(targeted))
 	for len(order) < len(targeted) {
 		next := slices.IndexFunc(targeted, func(s *step) bool {
-			return !slices.Contains(order, s) && !slices.ContainsFunc(before[s], func(b *step) bool {
-				return slices.Contains(targeted, b) && !slices.Contains(order, b)
-			})
+			return open[s] && !slices.ContainsFunc(before[s], func(b *step) bool { return open[b] })
 		})
 		if next < 0 {
 			var names []string
 			for _, s := range targeted {
-				if !slices.Contains(order, s) {
+				if open[s] {
 					names = append(names, s.Address().String())
 				}
 			}
 			return nil, fmt.Errorf("foreign keys and erase_after leave no order in which to erase %s; remove an erase_after", strings.Join(names, ", "))
 		}
 		order = append(order, targeted[next])
+		open[targeted[next]] = false
 	}
 	return order, nil
 }
@@ -187,7 +190,7 @@ func (res *results) collection(a graph.Address) *CollectionOutcome {
 func (j *journal) entry(s *step, row []any) (entry, bool, error) {
 	e := entry{key: make([]any, len(s.keyAt))}
 	for i, at := range s.keyAt {
-		if e.key[i] = row[at]; row[at] == nil && (len(s.schema.Key) > 0 || len(s.Collection.PrimaryKey()) > 0) {
+		if e.key[i] = row[at]; row[at] == nil {
 			return e, false, fmt.Errorf("%s: a targeted row has no value in its key field %s, so that it cannot be addressed", s.Address(), s.key[i])
 		}
 	}
@@ -221,7 +224,7 @@ func (j *journal) entry(s *step, row []any) (entry, bool, error) {
 
 // strategy returns the strategy of a field, made once for each configuration.
 func (j *journal) strategy(m graph.Masking) (mask.Strategy, error) {
-	id := fmt.Sprintf("%s %v", m.Strategy, m.Configuration)
+	id := fmt.Sprintf("%s %#v", m.Strategy, m.Configuration)
 	if s, ok := j.masks[id]; ok {
 		return s, nil
 	}
@@ -254,7 +257,7 @@ func (m *masking) value(v any, belongs *part, rest []string, at []any) error {
 		if len(rest) > 0 {
 			return m.value(v[rest[0]], belongs.key(rest[0]), rest[1:], with(at, rest[0]))
 		}
-		if strategy.Effect().Null {
+		if strategy.Effect().Null && belongs.all && m.takesNull(at) {
 			return m.change(at, v, nil)
 		}
 		for _, key := range sortedKeys(v) {
@@ -284,6 +287,16 @@ func (m *masking) value(v any, belongs *part, rest []string, at []any) error {
 		return err
 	}
 	return m.change(at, v, masked)
+}
+
+// takesNull reports whether null can be written there. Of an object in a column
+// that takes none, everything inside is masked.
+func (m *masking) takesNull(at []any) bool {
+	if len(at) > 1 {
+		return true
+	}
+	column, ok := m.step.schema.Column(m.field.Path.Column())
+	return ok && column.Nullable
 }
 
 func with(at []any, next any) []any { return append(slices.Clip(at), next) }

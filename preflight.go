@@ -154,7 +154,7 @@ func (c *checker) field(s *graph.Step, schema *Schema, f graph.EraseField) {
 		return
 	}
 	switch {
-	case effect.Null && top && !column.Nullable && !arrayOf(declared, column):
+	case effect.Null && top && !column.Nullable && !container(declared, column):
 		c.fault(s, f.Path, "%s writes null, but the column is NOT NULL; choose another strategy", f.Masking.Strategy)
 	case effect.Text && !takesText(declared, column, top):
 		c.fault(s, f.Path, "%s writes text, which %s cannot take; use null_rewrite, or override the strategy of the field", f.Masking.Strategy, typeName(declared, column, top))
@@ -167,10 +167,10 @@ func (c *checker) field(s *graph.Step, schema *Schema, f graph.EraseField) {
 	}
 }
 
-// arrayOf reports whether a column holds an array, whose elements are masked
-// one by one.
-func arrayOf(f *graph.Field, column *Column) bool {
-	return column.Kind == ColumnDocument && (f.Type.Array || len(f.Fields) > 0)
+// container reports whether a column holds an array or an object, of which the
+// elements or fields are masked one by one where the column takes no null.
+func container(f *graph.Field, column *Column) bool {
+	return column.Kind == ColumnDocument && (f.Type.Array || f.Type.Kind == graph.Object || len(f.Fields) > 0)
 }
 
 func takesText(f *graph.Field, column *Column, top bool) bool {
@@ -212,13 +212,23 @@ func addressing(s *graph.Step, schema *Schema) []graph.Path {
 	var key []graph.Path
 	for _, in := range s.Inputs {
 		for _, p := range in.Fields {
-			if len(p) == 1 && !slices.ContainsFunc(key, p.Equal) {
+			if len(p) == 1 && !holdsArray(s, schema, p[0]) && !slices.ContainsFunc(key, p.Equal) {
 				key = append(key, p)
 			}
 		}
 	}
 	slices.SortFunc(key, graph.Path.Compare)
 	return key
+}
+
+// holdsArray reports whether a column may hold an array, by which no row can be
+// addressed.
+func holdsArray(s *graph.Step, schema *Schema, name string) bool {
+	if column, ok := schema.Column(name); ok && column.Kind == ColumnDocument {
+		return true
+	}
+	f, ok := s.Collection.Field(graph.Path{name})
+	return ok && f.Type.Array
 }
 
 // deletion checks that no row outside of the plan refers to rows that are to
