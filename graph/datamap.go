@@ -13,6 +13,7 @@ type DataMap struct {
 	collections []*Collection // by address
 	index       map[Address]int
 	edges       []edge
+	refers      [][]tie // collection → where its own references lead
 	after       [][]int // collection → collections that are visited before it
 	eraseAfter  [][]int
 }
@@ -24,6 +25,12 @@ type edge struct {
 	fromPath, toPath Path
 	undirected       bool
 	pos              Position
+}
+
+// tie is a collection that a reference names.
+type tie struct {
+	to  int
+	pos Position
 }
 
 // NewDataMap joins datasets. The error is a [*FaultError] that names every
@@ -64,6 +71,7 @@ func NewDataMap(datasets ...*Dataset) (*DataMap, error) {
 		}
 		m.index[c.Address] = i
 	}
+	m.refers = make([][]tie, len(m.collections))
 	m.after = make([][]int, len(m.collections))
 	m.eraseAfter = make([][]int, len(m.collections))
 	for i, c := range m.collections {
@@ -153,6 +161,7 @@ func (m *DataMap) resolveReferences(i int, c *Collection, byKey map[string]*Data
 				continue
 			}
 			m.edges = append(m.edges, e)
+			m.refers[i] = append(m.refers[i], tie{target, pos})
 		}
 	}
 }

@@ -40,7 +40,8 @@ type Collection struct {
 	After []Address `json:"after,omitempty"`
 	// EraseAfter lists collections that are erased before this one.
 	EraseAfter []Address `json:"erase_after,omitempty"`
-	// SkipProcessing leaves the collection out of every plan.
+	// SkipProcessing leaves the collection, and its own references, out of
+	// every plan. A reference of another collection to it is a fault.
 	SkipProcessing bool `json:"skip_processing,omitempty"`
 	// Masking overrides the strategy of every erasure rule. The only one
 	// that a collection may name is "delete", which deletes the rows.

@@ -107,17 +107,17 @@ func (p *planner) link() {
 			}
 		}
 	}
+	for i, ties := range p.m.refers {
+		for _, t := range ties {
+			if p.active[i] && !p.active[t.to] {
+				p.fault(t.pos, p.m.collections[i].Address.String(),
+					"a reference ties it to %s, which is set to skip_processing; remove one of the two", p.m.collections[t.to].Address)
+			}
+		}
+	}
 	for e, edge := range p.m.edges {
 		if !p.active[edge.from] || !p.active[edge.to] {
-			if p.active[edge.from] || p.active[edge.to] {
-				here, there := edge.to, edge.from
-				if !p.active[here] {
-					here, there = there, here
-				}
-				p.fault(edge.pos, p.m.collections[here].Address.String(),
-					"a reference ties it to %s, which is set to skip_processing; remove one of the two", p.m.collections[there].Address)
-			}
-			continue
+			continue // the references of a collection that is set aside go with it
 		}
 		p.out[edge.from] = append(p.out[edge.from], e)
 		p.in[edge.to] = append(p.in[edge.to], e)
