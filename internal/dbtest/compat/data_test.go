@@ -165,3 +165,6 @@ func skipped(p *graph.Plan) map[string]string {
 	}
 	return reasons
 }
+
+// fill puts text into the places of a dataset that are left open.
+func fill(src string, text ...any) string { return fmt.Sprintf(src, text...) }

@@ -195,3 +195,14 @@ func (s *spy) applies() []string {
 	}
 	return names
 }
+
+func datasets(list ...*graph.Dataset) []*graph.Dataset { return list }
+
+// prefixed puts the dataset's key before the names of collections.
+func prefixed(dataset string, c counts) counts {
+	out := counts{}
+	for name, n := range c {
+		out[dataset+":"+name] = n
+	}
+	return out
+}
