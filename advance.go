@@ -34,7 +34,9 @@ type run struct {
 	small     map[string]smallEntry
 	smallSize int
 
-	progressMu sync.Mutex
+	progressMu sync.Mutex // guards what follows
+	collected  int64      // collections
+	rows       int64      // read from them
 }
 
 func newRun(e *Engine, rec *Record) *run {
@@ -269,7 +271,11 @@ func (r *run) layout(ctx context.Context, plan *graph.Plan) error {
 		return err
 	}
 	r.plan = plan
-	return r.makeSteps(ctx, schemas)
+	if err := r.makeSteps(ctx, schemas); err != nil {
+		return err
+	}
+	_, err = r.eraseOrder()
+	return err
 }
 
 func (r *run) identities(ctx context.Context) (Identities, error) {
@@ -357,11 +363,28 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 
 // progress tells the host, one call at a time.
 func (r *run) progress(ctx context.Context, p Progress) {
+	r.progressMu.Lock()
+	defer r.progressMu.Unlock()
+	r.tell(ctx, p)
+}
+
+// collecting tells how far the walk is: of which step more rows were read, or
+// how its visit ended.
+func (r *run) collecting(ctx context.Context, s *step, state graph.State) {
+	r.progressMu.Lock()
+	defer r.progressMu.Unlock()
+	if state != "" {
+		r.collected++
+	}
+	r.rows += s.rows - s.told
+	s.told = s.rows
+	r.tell(ctx, Progress{Stage: StageCollect, Done: r.collected, Total: int64(len(r.steps)), Rows: r.rows, Collection: s.Address(), State: state})
+}
+
+func (r *run) tell(ctx context.Context, p Progress) {
 	if r.engine.config.Progress == nil {
 		return
 	}
-	r.progressMu.Lock()
-	defer r.progressMu.Unlock()
 	p.RequestID = r.rec.ID
 	r.engine.config.Progress(ctx, p)
 }

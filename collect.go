@@ -30,18 +30,14 @@ func (r *run) collectStage(ctx context.Context) error {
 		return err
 	}
 	r.beginRows(prior)
-	var done, rows int64
+	r.collected, r.rows = 0, 0
 	outcomes := graph.Walk(ctx, r.plan, r.visit, graph.WalkOptions{
 		Workers:    r.engine.config.Limits.Workers,
 		Rounds:     r.engine.config.Limits.CycleRounds,
 		Group:      func(s *graph.Step) string { return r.index[s.Address()].conn.Key },
 		GroupLimit: func(key string) int { return r.connection(key).Concurrency },
 		Prior:      prior,
-		Observe: func(o graph.Outcome) {
-			done++
-			rows += o.Rows
-			r.progress(ctx, Progress{Stage: StageCollect, Done: done, Total: int64(len(r.steps)), Rows: rows, Collection: o.Address, State: o.State})
-		},
+		Observe:    func(o graph.Outcome) { r.collecting(ctx, r.index[o.Address], o.State) },
 	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -304,7 +300,7 @@ func (r *run) read(ctx context.Context, s *step, round int) (err error) {
 		return err
 	}
 	if s.seen == nil && (s.Cycle != 0 || values > int64(r.engine.config.Limits.QueryValues)) {
-		s.seen = spill.NewSet(&sealedParts{run: r, ctx: ctx, purpose: keyInputs}, fmt.Sprintf("seen-%d", s.number), 0)
+		s.seen = spill.NewSet(&sealedParts{run: r, ctx: ctx, purpose: keyInputs}, fmt.Sprintf("seen-%d-%d", s.spooled.Epoch, s.number), 0)
 	}
 	for q, err := range s.queries(r.engine.config.Limits.QueryValues) {
 		if err != nil {
@@ -357,7 +353,7 @@ func (r *run) readQuery(ctx context.Context, s *step, q *Query, out *rowWriter) 
 		}
 		s.rows++
 		if s.rows%10_000 == 0 {
-			r.progress(ctx, Progress{Stage: StageCollect, Total: int64(len(r.steps)), Rows: s.rows, Collection: s.Address()})
+			r.collecting(ctx, s, "")
 		}
 		if err := s.feed(row.Values); err != nil {
 			return err

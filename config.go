@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -158,6 +159,7 @@ func (e *Engine) configure(c Config) error {
 	if c.Identities == nil {
 		c.Identities = graph.DefaultIdentityKinds()
 	}
+	c.Random = &lockedReader{r: c.Random}
 	c.Destinations = maps.Clone(c.Destinations)
 	c.Policies = slices.Clone(c.Policies)
 	e.config = c
@@ -173,6 +175,11 @@ func (e *Engine) configure(c Config) error {
 	if !slices.Contains([]SharedRows{SharedErase, SharedKeep, SharedRefuse}, c.SharedRows) {
 		add("SharedRows is %q; it is one of %s, %s, %s", c.SharedRows, SharedErase, SharedKeep, SharedRefuse)
 	}
+	for _, key := range slices.Sorted(maps.Keys(c.Destinations)) {
+		if c.Destinations[key] == nil {
+			add("destination %q is nil", key)
+		}
+	}
 	faults = e.configureDatasets(faults)
 	faults = e.configureConnections(faults)
 	faults = e.configurePolicies(faults)
@@ -180,6 +187,18 @@ func (e *Engine) configure(c Config) error {
 		return &ConfigError{faults: faults.Errors, text: err.Error()}
 	}
 	return nil
+}
+
+// lockedReader lets many goroutines share a reader.
+type lockedReader struct {
+	mu sync.Mutex
+	r  io.Reader
+}
+
+func (l *lockedReader) Read(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.r.Read(p)
 }
 
 // ConfigError tells every fault of a configuration.
@@ -303,6 +322,9 @@ func (e *Engine) configurePolicies(faults *multierror.Error) *multierror.Error {
 			if r.Action == graph.Access {
 				if _, err := e.destination(r); err != nil {
 					add("policy %s: rule %q: %w", p.Key, r.Key, err)
+				}
+				if err := storage.CheckName("id-" + r.Key); err != nil {
+					add("policy %s: rule %q: its key becomes part of a package's name: %w", p.Key, r.Key, err)
 				}
 			}
 		}

@@ -139,6 +139,9 @@ func (r *run) apply(ctx context.Context, s *step, operation string, entries []en
 	if len(results) != len(entries) {
 		return counts, nil, fmt.Errorf("the connector answered for %d of %d rows", len(results), len(entries))
 	}
+	if err := s.findMasked(ctx, ch, results); err != nil {
+		return counts, nil, err
+	}
 	var changed []entry
 	for i, res := range results {
 		switch {
@@ -152,6 +155,50 @@ func (r *run) apply(ctx context.Context, s *step, operation string, entries []en
 		}
 	}
 	return counts, changed, nil
+}
+
+// findMasked looks again for rows that seem gone because what they are
+// addressed by was masked by an attempt before, as can be where there is no
+// primary key.
+func (s *step) findMasked(ctx context.Context, ch *Chunk, results []RowResult) error {
+	again := *ch
+	again.Rows = nil
+	var at []int
+	for i, row := range ch.Rows {
+		if key, ok := s.maskedKey(row); ok && results[i] == RowGone && !ch.Delete {
+			again.Rows = append(again.Rows, RowChange{Key: key, Set: row.Set})
+			at = append(at, i)
+		}
+	}
+	if len(at) == 0 {
+		return nil
+	}
+	found, err := s.conn.Connector.Apply(ctx, &again)
+	if err != nil {
+		return err
+	}
+	for n, i := range at {
+		if n < len(found) && found[n] == RowAlready {
+			results[i] = RowAlready
+		}
+	}
+	return nil
+}
+
+// maskedKey returns the key of a row once it is written; not ok when that is
+// the same, or addresses nothing.
+func (s *step) maskedKey(row RowChange) ([]any, bool) {
+	key, moved := slices.Clone(row.Key), false
+	for i, path := range s.key {
+		for _, c := range row.Set {
+			if len(c.Path) == 1 && c.Path[0] == path.Column() && !value.Equal(c.Old, c.New) {
+				if key[i], moved = c.New, true; c.New == nil {
+					return nil, false
+				}
+			}
+		}
+	}
+	return key, moved
 }
 
 // attempt counts how often each row was found changed.

@@ -61,7 +61,17 @@ func (r *run) open(ctx context.Context, part, purpose string) (io.ReadCloser, er
 	if err != nil {
 		return nil, fmt.Errorf("dsr: spool: %w", err)
 	}
-	return seal.NewReader(rc, key, bound(r.rec.ID, part))
+	opened, err := seal.NewReader(rc, key, bound(r.rec.ID, part))
+	return opened, lost(err)
+}
+
+// lost turns the error by which a part shows that it is damaged or cut off
+// into errLost.
+func lost(err error) error {
+	if errors.Is(err, seal.ErrOpen) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errLost
+	}
+	return err
 }
 
 // remove drops parts.

@@ -199,12 +199,15 @@ func (r *Requests) change(ctx context.Context, id, kind string, apply func(*Reco
 	now := c.Clock().UTC()
 	next.Version, next.UpdatedAt = rec.Version+1, now
 	drop := next.Status == StatusCanceled
-	if drop {
-		if err := c.Spool.Remove(ctx, id); err != nil {
-			return fmt.Errorf("dsr: empty the spool of request %s: %w", id, err)
-		}
+	err = c.Store.Commit(ctx, &StoreChange{ExpectVersion: rec.Version, Record: next, DropJournal: drop, Events: []Event{{Time: now, Kind: kind}}})
+	if err != nil || !drop {
+		return err
 	}
-	return c.Store.Commit(ctx, &StoreChange{ExpectVersion: rec.Version, Record: next, DropJournal: drop, Events: []Event{{Time: now, Kind: kind}}})
+	// Only now: a request that goes on needs its spool.
+	if err := c.Spool.Remove(ctx, id); err != nil {
+		return fmt.Errorf("dsr: request %s is canceled, but its spool was not emptied; cancel it again: %w", id, err)
+	}
+	return nil
 }
 
 // notify tells the host's notifier. A notice that fails is logged: it must not

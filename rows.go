@@ -147,7 +147,7 @@ func (r *run) readPart(s *step, part io.Reader, batch *int, yield func([]byte, e
 			_, err = io.ReadFull(in, buf)
 		}
 		if err != nil {
-			yield(nil, fmt.Errorf("dsr: rows of %s: %w", s.Address(), err))
+			yield(nil, fmt.Errorf("dsr: rows of %s: %w", s.Address(), lost(err)))
 			return false
 		}
 		if n == 0 {
@@ -192,7 +192,6 @@ func (r *run) settleDuplicates(ctx context.Context, s *step) error {
 		}
 		last, first = [16]byte(b[:16]), false
 	}
-	s.rows -= int64(len(s.drop))
 	s.spooled.Dropped = len(s.drop)
 	if err := s.seen.Close(); err != nil {
 		return err
@@ -200,6 +199,15 @@ func (r *run) settleDuplicates(ctx context.Context, s *step) error {
 	s.seen = nil
 	if len(s.drop) == 0 {
 		return nil
+	}
+	// The drops alone do not say how many rows they are: where no key tells
+	// rows apart, one query may return the same row several times.
+	s.rows = 0
+	for _, err := range r.records(ctx, s) {
+		if err != nil {
+			return err
+		}
+		s.rows++
 	}
 	return r.writeStrings(ctx, dropPart(s), func(write func(string) error) error {
 		for key := range s.drop {
@@ -239,11 +247,11 @@ func (r *run) readStrings(ctx context.Context, part string) ([]string, error) {
 			return out, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("dsr: spool: %w", err)
+			return nil, fmt.Errorf("dsr: spool: %w", lost(err))
 		}
 		buf := make([]byte, n)
 		if _, err := io.ReadFull(in, buf); err != nil {
-			return nil, fmt.Errorf("dsr: spool: %w", err)
+			return nil, fmt.Errorf("dsr: spool: %w", lost(err))
 		}
 		out = append(out, string(buf))
 	}

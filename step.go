@@ -2,6 +2,7 @@ package dsr
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -32,6 +33,7 @@ type step struct {
 	batch   int        // queries so far
 	seen    *spill.Set // keys of rows by query, when there are several
 	rows    int64
+	told    int64 // of rows, in progress events
 	spooled spooled
 	loaded  bool            // by this run
 	drop    map[string]bool // rows that a later query returned again
@@ -121,7 +123,7 @@ func (r *run) makeInput(ctx context.Context, s *step, n int, in graph.Input) err
 	if s.Cycle != 0 || i.inArray {
 		i.held = map[string]struct{}{}
 	} else {
-		i.set = spill.NewSet(&sealedParts{run: r, ctx: ctx, purpose: keyInputs}, fmt.Sprintf("set-%d-%d", s.number, n), 0)
+		i.set = spill.NewSet(&sealedParts{run: r, ctx: ctx, purpose: keyInputs}, fmt.Sprintf("set-%d-%d-%d", r.record().Epoch, s.number, n), 0)
 	}
 	s.inputs = append(s.inputs, i)
 	for _, src := range in.Sources {
@@ -131,19 +133,17 @@ func (r *run) makeInput(ctx context.Context, s *step, n int, in graph.Input) err
 	return nil
 }
 
-// throughArray reports whether a field is, or lies in, an array.
+// throughArray reports whether a field may be, or lie in, an array. Inside of a
+// document any value may be one, whatever is declared.
 func throughArray(s *step, path graph.Path) bool {
-	for n := range path {
-		if f, ok := s.Collection.Field(path[:n+1]); ok && f.Type.Array {
-			return true
-		}
+	if f, ok := s.Collection.Field(path[:1]); len(path) > 1 || ok && f.Type.Array {
+		return true
 	}
-	if s.schema != nil && len(path) == 1 {
-		if c, ok := s.schema.Column(path[0]); ok && c.Kind == ColumnDocument {
-			return true
-		}
+	if s.schema == nil {
+		return false
 	}
-	return false
+	c, ok := s.schema.Column(path[0])
+	return ok && c.Kind == ColumnDocument
 }
 
 // add offers one tuple of values. Null and empty text lead nowhere and are
@@ -201,7 +201,25 @@ func (i *input) cast(n int, v any) (any, bool) {
 	if s, ok := v.(string); ok && i.fold {
 		v = strings.ToLower(s)
 	}
+	if i.inArray {
+		v = plainNumber(v)
+	}
 	return v, true
+}
+
+// plainNumber gives equal numbers one type, since array elements are matched
+// by their bytes.
+func plainNumber(v any) any {
+	switch v.(type) {
+	case float64, json.Number:
+		if n, ok := graph.Integer.Cast(v); ok {
+			return n
+		}
+		if f, ok := graph.Float.Cast(v); ok && value.Equal(f, v) {
+			return f
+		}
+	}
+	return v
 }
 
 // castColumn turns a value into one that a column can be compared with.
