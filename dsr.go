@@ -110,6 +110,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		return errors.New("dsr: no Executor is configured; set Config.Executor or call Advance yourself")
 	}
 	if err := e.enqueueOpen(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before it began; the store keeps what waits
+		}
 		return err
 	}
 	return e.config.Executor.Run(ctx, func(ctx context.Context, j Job) error {
