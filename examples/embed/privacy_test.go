@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/adapters/memory"
+	"github.com/godsr/dsr/storage"
+)
+
+// notices is a notifier that lets a test wait for what it is told.
+type notices chan dsr.Notice
+
+func (n notices) Notify(ctx context.Context, notice dsr.Notice) error {
+	select {
+	case n <- notice:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// service is a running shop with a customer of its own making.
+type service struct {
+	*app
+	url     string
+	notices notices
+}
+
+func start(t *testing.T) *service {
+	t.Helper()
+	s := &service{notices: make(notices, 100)}
+	dir := t.TempDir()
+	keyring, err := loadKeyring(dir)
+	require.NoError(t, err)
+	s.app, err = newApp(t.Context(), dir, "secret", keyring, s.notices)
+	require.NoError(t, err)
+	server := httptest.NewServer(s.routes())
+	s.url = server.URL
+	t.Cleanup(func() {
+		server.Close()
+		require.NoError(t, s.close())
+	})
+	for _, order := range []string{
+		`{"email": "nia.vale@example.com", "name": "Nia Vale", "product": "teapot", "note": "Leave it with the neighbour"}`,
+		`{"email": "ravi.moss@example.com", "name": "Ravi Moss", "product": "kettle", "note": "Ring twice"}`,
+		`{"email": "nia.vale@example.com", "name": "Nia Vale", "product": "cups"}`,
+	} {
+		status, _ := s.call(t, "POST", "/orders", "", order)
+		require.Equal(t, http.StatusCreated, status)
+	}
+	return s
+}
+
+// work lets the engine run until the test ends.
+func (s *service) work(t *testing.T) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.engine.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-stopped)
+	})
+}
+
+// await waits for a notice of that kind about a request.
+func (s *service) await(t *testing.T, id string, kind dsr.NoticeKind) {
+	t.Helper()
+	for {
+		select {
+		case n := <-s.notices:
+			if n.RequestID == id {
+				require.NotEqual(t, dsr.NoticeFailed, n.Kind, n.Message)
+				if n.Kind == kind {
+					return
+				}
+			}
+		case <-t.Context().Done():
+			require.NoError(t, t.Context().Err())
+		}
+	}
+}
+
+func (s *service) call(t *testing.T, method, path, token, body string) (status int, answer string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
+	require.NoError(t, err)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, strings.TrimSpace(string(data))
+}
+
+// submit files a request at the desk and returns its id.
+func (s *service) submit(t *testing.T, policy, email string) string {
+	t.Helper()
+	status, answer := s.call(t, "POST", "/privacy/requests", "secret", `{"policy": "`+policy+`", "email": "`+email+`"}`)
+	require.Equal(t, http.StatusAccepted, status, answer)
+	var v requestView
+	require.NoError(t, json.Unmarshal([]byte(answer), &v))
+	require.JSONEq(t, `{"id": "`+v.ID+`", "policy": "`+policy+`", "status": "pending"}`, answer)
+	return v.ID
+}
+
+func TestAccessAndErasure(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.work(t)
+
+	id := s.submit(t, "access", "Nia.Vale@Example.com")
+	s.await(t, id, dsr.NoticeComplete)
+	status, answer := s.call(t, "GET", "/privacy/requests/"+id, "secret", "")
+	require.Equal(t, http.StatusOK, status)
+	var v requestView
+	require.NoError(t, json.Unmarshal([]byte(answer), &v))
+	require.Equal(t, dsr.StatusComplete, v.Status)
+	require.NotNil(t, v.FinishedAt)
+	require.Equal(t, []collectionView{{"shop:customers", 1, 0}, {"shop:orders", 2, 0}}, v.Collections)
+
+	status, answer = s.call(t, "GET", "/privacy/requests/"+id+"/package", "secret", "")
+	require.Equal(t, http.StatusOK, status)
+	require.JSONEq(t, `{
+		"shop:customers": [{"id": 1, "email": "nia.vale@example.com", "name": "Nia Vale"}],
+		"shop:orders": [
+			{"id": 1, "product": "teapot", "note": "Leave it with the neighbour"},
+			{"id": 3, "product": "cups", "note": null}
+		]
+	}`, answer)
+
+	id = s.submit(t, "erasure", "nia.vale@example.com")
+	s.await(t, id, dsr.NoticeComplete)
+	_, answer = s.call(t, "GET", "/privacy/requests/"+id, "secret", "")
+	require.NoError(t, json.Unmarshal([]byte(answer), &v))
+	require.Equal(t, []collectionView{{"shop:customers", 1, 1}, {"shop:orders", 2, 1}}, v.Collections)
+	status, answer = s.call(t, "GET", "/privacy/requests/"+id+"/package", "secret", "")
+	require.Equal(t, http.StatusNotFound, status)
+	require.JSONEq(t, `{"error": "the policy hands nothing over"}`, answer)
+
+	_, answer = s.call(t, "GET", "/orders/1", "", "")
+	require.NotContains(t, answer, "Nia")
+	require.NotContains(t, answer, "neighbour")
+	require.Contains(t, answer, `"product":"teapot"`)
+	_, answer = s.call(t, "GET", "/orders/2", "", "")
+	require.JSONEq(t, `{"id": 2, "email": "ravi.moss@example.com", "name": "Ravi Moss", "product": "kettle", "note": "Ring twice"}`, answer)
+}
+
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+	s := start(t) // nobody works on requests: the first stays open
+	pending := s.submit(t, "access", "nia.vale@example.com")
+	const badBody = `{"error": "the body is not the JSON object that this route takes"}`
+	const notAllowed = `{"error": "this route is for the privacy desk"}`
+	for name, c := range map[string]struct {
+		method, path, token, body string
+		status                    int
+		answer                    string
+	}{
+		"no token":          {"POST", "/privacy/requests", "", `{}`, 401, notAllowed},
+		"wrong token":       {"POST", "/privacy/requests", "guess", `{}`, 401, notAllowed},
+		"no token to read":  {"GET", "/privacy/requests/" + pending, "", "", 401, notAllowed},
+		"no token to fetch": {"GET", "/privacy/requests/" + pending + "/package", "", "", 401, notAllowed},
+		"no JSON":           {"POST", "/privacy/requests", "secret", `policy=access`, 400, badBody},
+		"unknown key":       {"POST", "/privacy/requests", "secret", `{"policy": "access", "e-mail": "x@example.com"}`, 400, badBody},
+		"unknown request":   {"GET", "/privacy/requests/42", "secret", "", 404, `{"error": "there is no such request or policy"}`},
+		"unknown policy":    {"POST", "/privacy/requests", "secret", `{"policy": "tickle", "email": "nia.vale@example.com"}`, 404, `{"error": "there is no such request or policy"}`},
+		"asked twice": {"POST", "/privacy/requests", "secret", `{"policy": "access", "email": "NIA.VALE@example.com"}`, 409,
+			`{"error": "a request of this person under this policy is under way"}`},
+		"fetched too early": {"GET", "/privacy/requests/" + pending + "/package", "secret", "", 409, `{"error": "the request is not complete"}`},
+		"everything missing": {"POST", "/privacy/requests", "secret", `{}`, 422,
+			`{"error": "the request cannot be carried out", "faults": [
+				"error: submission: it names no policy",
+				"error: identity email: a value is empty"
+			]}`},
+		"order without a name": {"POST", "/orders", "", `{"email": "x@example.com"}`, 422, `{"error": "an order needs email, name and product"}`},
+		"unknown order":        {"GET", "/orders/99", "", "", 404, `{"error": "there is no such order"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, answer := s.call(t, c.method, c.path, c.token, c.body)
+			require.Equal(t, c.status, status)
+			require.JSONEq(t, c.answer, answer)
+		})
+	}
+}
+
+// What was accepted before a restart is finished after it, with the keys and
+// the store of the first process.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	id := s.submit(t, "access", "ravi.moss@example.com")
+	require.NoError(t, s.close())
+
+	dir := filepath.Dir(s.packages)
+	keyring, err := loadKeyring(dir)
+	require.NoError(t, err)
+	second, err := newApp(t.Context(), dir, "secret", keyring, s.notices)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, second.close()) })
+	s.app.engine = second.engine
+	s.work(t)
+	s.await(t, id, dsr.NoticeComplete)
+	data, err := os.ReadFile(filepath.Join(dir, "packages", id+".json"))
+	require.NoError(t, err)
+	require.Contains(t, string(data), "Ring twice")
+}
+
+// A privacy flow is unit-tested without a database: the shop's own datasets
+// and policies over rows of Go values.
+func TestFlowInProcess(t *testing.T) {
+	t.Parallel()
+	shop := memory.NewConnector(map[string][]map[string]any{
+		"customers": {
+			{"id": 1, "email": "nia.vale@example.com", "name": "Nia Vale"},
+			{"id": 2, "email": "ravi.moss@example.com", "name": "Ravi Moss"},
+		},
+		"orders": {
+			{"id": 10, "customer_id": 1, "product": "teapot", "note": "Leave it with the neighbour"},
+			{"id": 11, "customer_id": 2, "product": "kettle", "note": "Ring twice"},
+		},
+	}, nil)
+	config, err := privacyConfig()
+	require.NoError(t, err)
+	config.Connections = []dsr.Connection{{Key: "shop", Connector: shop, Datasets: []string{"shop"}}}
+	config.Destinations = map[string]storage.Destination{"folder": storage.NewFolder(t.TempDir(), nil)}
+	config.Store, config.Spool, config.Keyring = memory.NewStore(), memory.NewSpool(), dsr.NewEphemeralKeyring()
+	engine, err := dsr.New(config)
+	require.NoError(t, err)
+
+	req, err := engine.Requests().Submit(t.Context(), dsr.Submission{
+		Policy: "erasure", Identities: dsr.Identities{"email": {"nia.vale@example.com"}},
+	})
+	require.NoError(t, err)
+	req, err = engine.Requests().Advance(t.Context(), req.ID)
+	require.NoError(t, err)
+	require.Equal(t, dsr.StatusComplete, req.Status)
+
+	customers, orders := shop.Rows("customers"), shop.Rows("orders")
+	require.NotEqual(t, "Nia Vale", customers[0]["name"])
+	require.NotEqual(t, "nia.vale@example.com", customers[0]["email"])
+	require.Equal(t, map[string]any{"id": int64(2), "email": "ravi.moss@example.com", "name": "Ravi Moss"}, customers[1])
+	require.Equal(t, "teapot", orders[0]["product"])
+	require.NotEqual(t, "Leave it with the neighbour", orders[0]["note"])
+	require.Equal(t, map[string]any{"id": int64(11), "customer_id": int64(2), "product": "kettle", "note": "Ring twice"}, orders[1])
+}
