@@ -2,9 +2,6 @@ package graph
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"runtime/debug"
 	"slices"
 )
 
@@ -76,7 +73,7 @@ func Walk(ctx context.Context, p *Plan, visit Visitor, opts WalkOptions) []Outco
 	if opts.Rounds <= 0 {
 		opts.Rounds = 100
 	}
-	w := &walk{plan: p, visit: visit, opts: opts, index: map[Address]int{}, busy: map[string]int{}}
+	w := &walk{plan: p, visit: visit, opts: opts, index: map[Address]int{}, busy: map[string]int{}, parked: map[string]*queue{}}
 	for i, s := range p.Steps {
 		w.index[s.Address()] = i
 	}
@@ -103,7 +100,8 @@ type walk struct {
 	units    []unit
 	unitOf   []int
 	outcomes []Outcome
-	ready    []int // units, in order
+	ready    queue
+	parked   map[string]*queue // units that wait for a place in a group
 	busy     map[string]int
 	running  int
 	finished chan finished
@@ -155,7 +153,7 @@ func (w *walk) run(ctx context.Context) {
 	for u := range w.units {
 		slices.Sort(w.units[u].next)
 		if w.units[u].waits == 0 {
-			w.ready = append(w.ready, u)
+			w.ready.push(u)
 		}
 	}
 	prior := map[Address]Outcome{}
@@ -173,6 +171,7 @@ func (w *walk) run(ctx context.Context) {
 		w.running--
 		for _, g := range w.units[f.unit].groups {
 			w.busy[g]--
+			w.unpark(g)
 		}
 		w.end(f.unit, f.outcomes)
 	}
@@ -180,31 +179,31 @@ func (w *walk) run(ctx context.Context) {
 
 // start settles or starts whatever is ready, in order, until a limit is hit.
 func (w *walk) start(ctx context.Context, prior map[Address]Outcome) {
-	for again := true; again; {
-		again = false
-		waiting := w.ready
-		w.ready = nil
-		for at, u := range waiting {
-			if outcomes, ok := w.settled(ctx, u, prior); ok {
-				w.end(u, outcomes)
-				again = true
-				continue
-			}
-			if w.running >= w.opts.Workers {
-				w.ready = append(w.ready, waiting[at:]...)
-				break
-			}
-			if !w.groupsFree(u) {
-				w.ready = append(w.ready, u)
-				continue
-			}
-			for _, g := range w.units[u].groups {
-				w.busy[g]++
-			}
-			w.running++
-			go w.work(ctx, u)
+	for {
+		if ctx.Err() != nil {
+			w.unparkAll() // to be settled: no place is waited for any more
 		}
-		slices.Sort(w.ready)
+		if w.ready.Len() == 0 {
+			return
+		}
+		u := w.ready.pop()
+		if outcomes, ok := w.settled(ctx, u, prior); ok {
+			w.end(u, outcomes)
+			continue
+		}
+		if w.running >= w.opts.Workers {
+			w.ready.push(u)
+			return
+		}
+		if g, full := w.fullGroup(u); full {
+			w.park(u, g)
+			continue
+		}
+		for _, g := range w.units[u].groups {
+			w.busy[g]++
+		}
+		w.running++
+		go w.work(ctx, u)
 	}
 }
 
@@ -213,20 +212,6 @@ func (w *walk) group(step int) string {
 		return ""
 	}
 	return w.opts.Group(w.plan.Steps[step])
-}
-
-// groupsFree reports whether a unit fits under the limits of its groups. A
-// cycle takes one place for each of its groups.
-func (w *walk) groupsFree(u int) bool {
-	if w.opts.GroupLimit == nil {
-		return true
-	}
-	for _, g := range w.units[u].groups {
-		if limit := w.opts.GroupLimit(g); limit > 0 && w.busy[g] >= limit {
-			return false
-		}
-	}
-	return true
 }
 
 // settled returns the outcomes of a unit that needs no visit: known from an
@@ -307,61 +292,7 @@ func (w *walk) end(u int, outcomes []Outcome) {
 	}
 	for _, next := range w.units[u].next {
 		if w.units[next].waits--; w.units[next].waits == 0 {
-			w.ready = append(w.ready, next)
+			w.ready.push(next)
 		}
 	}
 }
-
-// work visits a unit and reports, also when the visitor ends its goroutine, as
-// a test does that fails inside of one.
-func (w *walk) work(ctx context.Context, u int) {
-	f := finished{unit: u}
-	for _, i := range w.units[u].steps {
-		f.outcomes = append(f.outcomes, Outcome{Address: w.plan.Steps[i].Address(), State: Failed,
-			Err: errGoexit, Message: errGoexit.Error()})
-	}
-	defer func() { w.finished <- f }()
-	f.outcomes = w.visitUnit(ctx, u)
-}
-
-var errGoexit = errors.New("the visit ended its goroutine")
-
-func (w *walk) visitUnit(ctx context.Context, u int) []Outcome {
-	if !w.units[u].cycle {
-		return []Outcome{w.call(ctx, w.units[u].steps[0], 0)}
-	}
-	return w.visitCycle(ctx, w.units[u].steps)
-}
-
-func (w *walk) call(ctx context.Context, step, round int) (o Outcome) {
-	s := w.plan.Steps[step]
-	if ctx.Err() != nil {
-		return notVisited(ctx, s.Address())
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err := &PanicError{Stack: string(debug.Stack())}
-			o = Outcome{State: Failed, Err: err, Message: err.Error()}
-		}
-		o.Address = s.Address()
-	}()
-	o = w.visit(ctx, Visit{Step: s, Round: round})
-	switch o.State {
-	case Done, Skipped, Failed, Suspended:
-	default:
-		// A forgotten state must not pass for a visit that went well.
-		o.Err = fmt.Errorf("the visitor returned the unknown state %q", o.State)
-		o.State, o.Message = Failed, o.Err.Error()
-	}
-	return o
-}
-
-// PanicError is the outcome of a visit that panicked. What it panicked with is
-// left out, since it may quote a row.
-type PanicError struct {
-	// Stack is the stack at the panic, without the values of arguments.
-	Stack string
-}
-
-// Error says that a panic happened, without what it was about.
-func (e *PanicError) Error() string { return "the visit panicked; see the stack in the error" }
