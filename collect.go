@@ -299,7 +299,7 @@ func (r *run) read(ctx context.Context, s *step, round int) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.seen == nil && (s.Cycle != 0 || values > int64(r.engine.config.Limits.QueryValues)) {
+	if s.seen == nil && (s.Cycle != 0 || values > int64(r.engine.config.Limits.QueryValues) && !s.disjoint()) {
 		s.seen = spill.NewSet(&sealedParts{run: r, ctx: ctx, purpose: keyInputs}, fmt.Sprintf("seen-%d-%d", s.spooled.Epoch, s.number), 0)
 	}
 	for q, err := range s.queries(r.engine.config.Limits.QueryValues) {
@@ -322,6 +322,20 @@ func (r *run) read(ctx context.Context, s *step, round int) (err error) {
 		}
 	}
 	return nil
+}
+
+// disjoint reports whether no row can be found by two different values, so that
+// no two queries return the same one: there is one input, and its column holds
+// values that are equal only to themselves.
+func (s *step) disjoint() bool {
+	if len(s.inputs) != 1 || len(s.inputs[0].columns) != 1 || s.inputs[0].columns[0] == nil {
+		return false
+	}
+	switch s.inputs[0].columns[0].Kind {
+	case ColumnInteger, ColumnBoolean, ColumnUUID:
+		return true
+	}
+	return false
 }
 
 func (r *run) readQuery(ctx context.Context, s *step, q *Query, out *rowWriter) error {

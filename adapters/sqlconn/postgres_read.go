@@ -1,0 +1,41 @@
+package sqlconn
+
+import (
+	"fmt"
+	"strings"
+)
+
+// byArray compares every column with an array. It is the cheapest statement to
+// plan and to run, and answers all that is asked unless inputs have to be told
+// apart, compared as tuples or looked for in documents; not ok then.
+func (p postgres) byArray(r *reading) (fragment, bool) {
+	if r.via {
+		return fragment{}, false
+	}
+	var where []fragment
+	for _, sel := range r.selectors {
+		if sel.document != nil || len(sel.in) != 1 || len(sel.in[0].path) > 0 {
+			return fragment{}, false
+		}
+		in := sel.in[0]
+		values := make([]any, len(sel.rows))
+		for j, row := range sel.rows {
+			values[j] = row[0]
+		}
+		literal, _ := arrayLiteral(values)
+		typ := in.column.cast
+		if in.column.form == formOther {
+			typ = "text"
+		}
+		array := "?::" + typ + "[]"
+		if in.folds() {
+			array = "ARRAY(SELECT lower(u.v) FROM unnest(?::text[]) AS u(v))"
+		}
+		where = append(where, fragment{
+			sql:  fmt.Sprintf("%s = ANY(%s)", p.comparable(in, r.expr(in.column)), array),
+			args: []any{literal},
+		})
+	}
+	f := fragment{sql: "SELECT " + strings.Join(append(r.outputs(), r.viaColumns(0)...), ", ") + " FROM " + r.table.from + " AS t"}
+	return join(" WHERE ", f, join(" OR ", where...)), true
+}
