@@ -18,6 +18,7 @@ import (
 // run is one Advance of one request: the only holder of its lease.
 type run struct {
 	engine *Engine
+	id     string
 
 	mu     sync.Mutex // guards rec and keys
 	rec    *Record
@@ -40,7 +41,7 @@ type run struct {
 }
 
 func newRun(e *Engine, rec *Record) *run {
-	return &run{engine: e, rec: rec, keys: map[string][]byte{}, index: map[graph.Address]*step{}, small: map[string]smallEntry{}}
+	return &run{engine: e, id: rec.ID, rec: rec, keys: map[string][]byte{}, index: map[graph.Address]*step{}, small: map[string]smallEntry{}}
 }
 
 // Advance takes a request as far as it can go now and returns it. When the
@@ -86,7 +87,7 @@ func (r *run) lease(ctx context.Context) error {
 	}
 	res, err := r.rec.results()
 	if err != nil {
-		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", r.rec.ID, err)
+		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", r.id, err)
 	}
 	r.results = res
 	err = r.commit(ctx, func(ch *StoreChange) error {
@@ -151,7 +152,7 @@ func (r *run) commit(ctx context.Context, apply func(*StoreChange) error) error 
 	err := r.engine.config.Store.Commit(ctx, ch)
 	switch {
 	case errors.Is(err, ErrConflict):
-		r.lost = fmt.Errorf("%w: the lease of request %s was lost", ErrConflict, r.rec.ID)
+		r.lost = fmt.Errorf("%w: the lease of request %s was lost", ErrConflict, r.id)
 		return r.lost
 	case err != nil:
 		return &storeError{err}
@@ -229,7 +230,7 @@ func (r *run) planStage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plan, err := r.engine.Plan(r.rec.Policy, ids.Kinds()...)
+	plan, err := r.engine.Plan(r.record().Policy, ids.Kinds()...)
 	if err != nil {
 		return err
 	}
@@ -259,7 +260,7 @@ func (r *run) restore(ctx context.Context) error {
 	}
 	plan := &graph.Plan{}
 	if err := json.Unmarshal(r.record().Plan, plan); err != nil {
-		return fmt.Errorf("dsr: the stored plan of request %s cannot be read: %w", r.rec.ID, err)
+		return fmt.Errorf("dsr: the stored plan of request %s cannot be read: %w", r.id, err)
 	}
 	return r.layout(ctx, plan)
 }
@@ -283,9 +284,9 @@ func (r *run) identities(ctx context.Context) (Identities, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := seal.Open(key, r.record().Identity, bound(r.rec.ID, keyIdentity))
+	plain, err := seal.Open(key, r.record().Identity, bound(r.id, keyIdentity))
 	if err != nil {
-		return nil, fmt.Errorf("dsr: open the identities of request %s: %w", r.rec.ID, err)
+		return nil, fmt.Errorf("dsr: open the identities of request %s: %w", r.id, err)
 	}
 	var ids Identities
 	if err := json.Unmarshal(plain, (*map[string][]string)(&ids)); err != nil {
@@ -297,7 +298,7 @@ func (r *run) identities(ctx context.Context) (Identities, error) {
 // finishStage forgets what was only needed on the way and completes the
 // request.
 func (r *run) finishStage(ctx context.Context) error {
-	if err := r.engine.config.Spool.Remove(ctx, r.rec.ID); err != nil {
+	if err := r.engine.config.Spool.Remove(ctx, r.id); err != nil {
 		return fmt.Errorf("dsr: empty the spool: %w", err)
 	}
 	fault.Point(ctx, "before done")
@@ -338,7 +339,7 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	stage := r.record().Stage
 	if !interrupted && slices.Contains([]Stage{StageCollect, StageDeliver, StageJournal}, stage) {
 		if keepErr := r.keepParts(cleanup); keepErr != nil {
-			r.engine.config.Logger.WarnContext(cleanup, "what was collected is not kept for a retry", "request", r.rec.ID)
+			r.engine.config.Logger.WarnContext(cleanup, "what was collected is not kept for a retry", "request", r.id)
 		}
 	}
 	commitErr := r.commit(cleanup, func(ch *StoreChange) error {
@@ -353,7 +354,7 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	if interrupted {
 		return nil, context.Cause(ctx)
 	}
-	failed := &FailedError{RequestID: r.rec.ID, Stage: stage, Err: err}
+	failed := &FailedError{RequestID: r.id, Stage: stage, Err: err}
 	if commitErr != nil {
 		return nil, errors.Join(failed, commitErr)
 	}
@@ -385,6 +386,6 @@ func (r *run) tell(ctx context.Context, p Progress) {
 	if r.engine.config.Progress == nil {
 		return
 	}
-	p.RequestID = r.rec.ID
+	p.RequestID = r.id
 	r.engine.config.Progress(ctx, p)
 }

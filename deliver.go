@@ -43,9 +43,9 @@ func (r *run) deliverStage(ctx context.Context) error {
 // packageName is the request's id, with the rule where there are several.
 func (r *run) packageName(rule graph.Rule, several bool) string {
 	if several {
-		return r.rec.ID + "-" + rule.Key
+		return r.id + "-" + rule.Key
 	}
-	return r.rec.ID
+	return r.id
 }
 
 func (r *run) deliver(ctx context.Context, rule graph.Rule, several bool) (PackageOutcome, error) {
@@ -61,7 +61,7 @@ func (r *run) deliver(ctx context.Context, rule graph.Rule, several bool) (Packa
 	defer func() { _ = up.Abort() }()
 	out := storage.NewJSON(up)
 	manifest := &storage.Manifest{
-		RequestID: r.rec.ID, Policy: r.plan.Policy.Key, Rule: rule.Key,
+		RequestID: r.id, Policy: r.plan.Policy.Key, Rule: rule.Key,
 		Created: r.engine.config.Clock(), Package: name + ".json",
 	}
 	if err := r.writeCollections(ctx, rule, out, manifest); err != nil {

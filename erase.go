@@ -25,7 +25,7 @@ func (r *run) eraseStage(ctx context.Context) error {
 	}
 	attempts := map[string]int{}
 	for after := 0; ; {
-		chunks, err := r.engine.config.Store.Journal(ctx, r.rec.ID, after, 8)
+		chunks, err := r.engine.config.Store.Journal(ctx, r.id, after, 8)
 		if err != nil {
 			return &storeError{err}
 		}
@@ -127,7 +127,7 @@ func (r *run) applyChunk(ctx context.Context, c JournalChunk, entries []entry, a
 // apply writes entries and returns those that hold neither the old nor the new
 // values.
 func (r *run) apply(ctx context.Context, s *step, operation string, entries []entry) (ChunkCounts, []entry, error) {
-	ch := &Chunk{Collection: s.Collection, Operation: r.rec.ID + "/" + operation, Delete: s.Erase.Delete, Key: s.key, Rows: make([]RowChange, len(entries))}
+	ch := &Chunk{Collection: s.Collection, Operation: r.id + "/" + operation, Delete: s.Erase.Delete, Key: s.key, Rows: make([]RowChange, len(entries))}
 	for i, e := range entries {
 		ch.Rows[i] = RowChange{Key: e.key, Set: e.set}
 	}

@@ -435,7 +435,7 @@ func (j *journal) seal(s *step, entries []entry) (JournalChunk, error) {
 	if err != nil {
 		return JournalChunk{}, fmt.Errorf("journal of %s: %w", s.Address(), err)
 	}
-	sealed, err := seal.Seal(j.run.engine.config.Random, j.key, plain, bound(j.run.rec.ID, "journal "+s.Address().String()))
+	sealed, err := seal.Seal(j.run.engine.config.Random, j.key, plain, bound(j.run.id, "journal "+s.Address().String()))
 	if err != nil {
 		return JournalChunk{}, err
 	}
@@ -456,7 +456,7 @@ func (j *journal) flush(ctx context.Context) error {
 
 // openChunk reverses seal.
 func (r *run) openChunk(key []byte, c JournalChunk) ([]entry, error) {
-	plain, err := seal.Open(key, c.Sealed, bound(r.rec.ID, "journal "+c.Step))
+	plain, err := seal.Open(key, c.Sealed, bound(r.id, "journal "+c.Step))
 	if err != nil {
 		return nil, fmt.Errorf("chunk %d of the journal: %w", c.Seq, err)
 	}

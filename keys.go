@@ -51,11 +51,11 @@ func (r *run) key(ctx context.Context, purpose string) ([]byte, error) {
 	}
 	wrapped, ok := r.rec.Keys[purpose]
 	if !ok {
-		return nil, fmt.Errorf("%w: %s of request %s", ErrShredded, purpose, r.rec.ID)
+		return nil, fmt.Errorf("%w: %s of request %s", ErrShredded, purpose, r.id)
 	}
-	key, err := r.engine.config.Keyring.Unwrap(ctx, wrapped, bound(r.rec.ID, purpose))
+	key, err := r.engine.config.Keyring.Unwrap(ctx, wrapped, bound(r.id, purpose))
 	if err != nil {
-		return nil, fmt.Errorf("dsr: unwrap the %s key of request %s: %w", purpose, r.rec.ID, err)
+		return nil, fmt.Errorf("dsr: unwrap the %s key of request %s: %w", purpose, r.id, err)
 	}
 	r.keys[purpose] = key
 	return key, nil

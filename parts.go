@@ -31,11 +31,11 @@ func (r *run) createSealed(ctx context.Context, part, purpose string) (io.WriteC
 	if err != nil {
 		return nil, err
 	}
-	w, err := r.engine.config.Spool.Create(ctx, r.rec.ID, part)
+	w, err := r.engine.config.Spool.Create(ctx, r.id, part)
 	if err != nil {
 		return nil, fmt.Errorf("dsr: spool: %w", err)
 	}
-	return seal.NewWriter(r.engine.config.Random, w, key, bound(r.rec.ID, part))
+	return seal.NewWriter(r.engine.config.Random, w, key, bound(r.id, part))
 }
 
 // errLost says that a part is not there any more, or damaged: with the machine
@@ -54,14 +54,14 @@ func (r *run) open(ctx context.Context, part, purpose string) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	rc, err := r.engine.config.Spool.Open(ctx, r.rec.ID, part)
+	rc, err := r.engine.config.Spool.Open(ctx, r.id, part)
 	if errors.Is(err, ErrNotFound) {
 		return nil, errLost
 	}
 	if err != nil {
 		return nil, fmt.Errorf("dsr: spool: %w", err)
 	}
-	opened, err := seal.NewReader(rc, key, bound(r.rec.ID, part))
+	opened, err := seal.NewReader(rc, key, bound(r.id, part))
 	return opened, lost(err)
 }
 
@@ -82,7 +82,7 @@ func (r *run) remove(ctx context.Context, parts ...string) error {
 		delete(r.small, part)
 	}
 	r.partsMu.Unlock()
-	if err := r.engine.config.Spool.Remove(ctx, r.rec.ID, parts...); err != nil {
+	if err := r.engine.config.Spool.Remove(ctx, r.id, parts...); err != nil {
 		return fmt.Errorf("dsr: spool: %w", err)
 	}
 	return nil
