@@ -201,10 +201,14 @@ func (p *planner) keyTuples(c int, edges []edge, end func(edge) Path) ([][]edge,
 	several := -1
 	for at, es := range parts {
 		for _, e := range es {
-			if p.inArray(e.from, e.fromPath) || p.inArray(e.to, e.toPath) {
-				p.fault(e.pos, p.m.collections[e.to].Address.String(), "part of a composite key lies inside an array (%s), where parts cannot be told apart", e.toPath)
-				return alone, true
+			inside := FieldAddress{p.m.collections[e.to].Address, e.toPath}
+			if p.inArray(e.from, e.fromPath) {
+				inside = FieldAddress{p.m.collections[e.from].Address, e.fromPath}
+			} else if !p.inArray(e.to, e.toPath) {
+				continue
 			}
+			p.fault(e.pos, inside.String(), "a part of the composite key of %s is matched inside of an array here, where parts cannot be told apart; keep the parts outside of arrays", p.m.collections[c].Address)
+			return alone, true
 		}
 		if len(es) < 2 {
 			continue

@@ -73,6 +73,15 @@ func TestDataMapFaults(t *testing.T) {
 	}
 }
 
+func TestDataMapTellsAFaultOnce(t *testing.T) {
+	t.Parallel()
+	_, err := graph.NewDataMap(notation(t, "d after=gone after=gone\nd:a\n  x ref=d:b.y ref=d:b.y\n")...)
+	require.Equal(t, []string{
+		`d: after names dataset "gone", which is not another dataset of the data map`,
+		"3 d:a.x: refers to d.b.y: no collection of that name",
+	}, faults(t, err))
+}
+
 func TestDataMapOfUnknownPlaces(t *testing.T) {
 	t.Parallel()
 	_, err := graph.NewDataMap(&graph.Dataset{Key: "shop"}, &graph.Dataset{Key: "shop"})

@@ -521,7 +521,16 @@ d:orders
   tenant ref=d:account.tenant
   lines array
   lines/account ref=d:account.id
-`, "9 d:orders: part of a composite key lies inside an array (lines.account), where parts cannot be told apart"},
+`, "9 d:orders.lines.account: a part of the composite key of d:account is matched inside of an array here, where parts cannot be told apart; keep the parts outside of arrays"},
+		{"a part comes out of an array", `
+d:orders
+  email id=email
+  tenant ref=d:account.tenant
+  accounts array ref=d:account.id
+d:account
+  tenant key
+  id key
+`, "5 d:orders.accounts: a part of the composite key of d:account is matched inside of an array here, where parts cannot be told apart; keep the parts outside of arrays"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
