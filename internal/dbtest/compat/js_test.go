@@ -4,6 +4,8 @@ package compat_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,8 +24,8 @@ func mongo(t testing.TB) *memory.Connector {
 	require.NoError(t, err)
 	id := 0
 	made := map[string][]map[string]any{}
-	for name, documents := range collections {
-		for _, d := range documents {
+	for _, name := range slices.Sorted(maps.Keys(collections)) {
+		for _, d := range collections[name] {
 			document, ok := d.(map[string]any)
 			require.True(t, ok, "%s holds something else than documents", name)
 			if document["_id"] == nil {

@@ -108,19 +108,20 @@ func scan(t testing.TB, list *sql.Rows, columns int) []any {
 }
 
 // keys address the rows of the sample's tables in what snapshot prints.
-var keys = map[string][]string{"order_item": {"order_id", "item_no"}, "visit": {"last_visit"}, "composite_pk_test": {"id_a", "id_b"}, "Lead": {"email"}}
+var keys = map[string][]string{"order_item": {"order_id", "item_no"}, "visit": {"email", "last_visit"}, "composite_pk_test": {"id_a", "id_b"}, "Lead": {"email"}}
 
 // snapshot returns every value of every table, as "table key column" to text.
-// Two rows of one key stand in the order of their values.
+// Two rows of one key stand in the order of their values. No schema means
+// MariaDB's database.
 func snapshot(t testing.TB, db *sql.DB, schema string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, table := range names(t, db, "SELECT table_name FROM information_schema.tables WHERE table_schema = '"+schema+"'") {
-		from := schema + "." + table
-		if schema == "" {
-			from = "`" + table + "`"
-		}
-		list, err := db.QueryContext(t.Context(), "SELECT * FROM "+from+" ORDER BY 1, 2")
+	quoted, in := "'"+schema+"'", schema+"."
+	if schema == "" {
+		quoted, in = "database()", ""
+	}
+	for _, table := range names(t, db, "SELECT table_name FROM information_schema.tables WHERE table_schema = "+quoted) {
+		list, err := db.QueryContext(t.Context(), "SELECT * FROM "+in+table+" ORDER BY 1, 2")
 		require.NoError(t, err)
 		columns, err := list.Columns()
 		require.NoError(t, err)
