@@ -51,17 +51,17 @@ func convert(c *column, v any) any {
 // toPlain brings a driver's value into the closed set without looking at the
 // column.
 func toPlain(v any) any {
-	switch v := v.(type) {
+	switch plain := v.(type) {
 	case []byte:
-		return string(v)
+		return string(plain)
 	case float32:
 		return toFloat(v)
 	case uint64:
 		return toInteger(v)
 	case int:
-		return int64(v)
+		return int64(plain)
 	case time.Time:
-		return v.UTC()
+		return plain.UTC()
 	}
 	return v
 }
@@ -77,14 +77,15 @@ func textOf(v any) (string, bool) {
 }
 
 func toInteger(v any) any {
-	switch v := v.(type) {
+	// v itself is returned where it will do: boxing it anew allocates.
+	switch n := v.(type) {
 	case int64:
 		return v
 	case uint64:
-		if v > math.MaxInt64 {
-			return json.Number(strconv.FormatUint(v, 10))
+		if n > math.MaxInt64 {
+			return json.Number(strconv.FormatUint(n, 10))
 		}
-		return int64(v)
+		return int64(n)
 	}
 	if s, ok := textOf(v); ok {
 		if i, err := strconv.ParseInt(s, 10, 64); err == nil {
@@ -98,13 +99,13 @@ func toInteger(v any) any {
 }
 
 func toFloat(v any) any {
-	switch v := v.(type) {
+	switch n := v.(type) {
 	case float64:
 		return v
 	case float32:
 		// The shortest decimal that is this float32, as the database
 		// prints it.
-		f, _ := strconv.ParseFloat(strconv.FormatFloat(float64(v), 'g', -1, 32), 64)
+		f, _ := strconv.ParseFloat(strconv.FormatFloat(float64(n), 'g', -1, 32), 64)
 		return f
 	}
 	if s, ok := textOf(v); ok {
@@ -127,8 +128,8 @@ func toDecimal(v any) any {
 }
 
 func toBoolean(v any) any {
-	if b, ok := v.(bool); ok {
-		return b
+	if _, ok := v.(bool); ok {
+		return v
 	}
 	switch i := toInteger(v); i {
 	case int64(0):

@@ -50,9 +50,11 @@ type writing struct {
 	keyless bool
 	// list holds the keys, then the fingerprint, then the new values; on
 	// joins it, as u, with the table, as t.
-	list    fragment
-	on      string
-	keys    []string
+	list fragment
+	on   string
+	keys []string
+	// lead is the first column of the key.
+	lead    *column
 	outputs []string
 	// fingerprint is the expression that tells keyless rows apart.
 	fingerprint string
@@ -216,7 +218,7 @@ func (w *work) refuse(err error) error {
 // statement starts a writing about rows with these lists of values: the keys,
 // then whatever follows.
 func (w *work) statement(more []listColumn, rows [][]any) *writing {
-	s := &writing{dialect: w.dialect, table: w.table, keyless: w.keyless, firstSet: len(w.keys)}
+	s := &writing{dialect: w.dialect, table: w.table, keyless: w.keyless, lead: w.keys[0], firstSet: len(w.keys)}
 	var in []listColumn
 	var on []string
 	for j, c := range w.keys {
