@@ -152,7 +152,14 @@ func (p *planner) selectErasure(i int, c *Collection, r int, ends map[string]boo
 		}
 		own := p.anyMatches(r, f.Categories)
 		byCollection := whole && len(f.Fields) == 0 && !f.PrimaryKey && !ends[path.key()] && !isSystem(f.Categories)
-		if covered != nil && path.HasPrefix(covered) || !own && !byCollection {
+		if covered != nil && path.HasPrefix(covered) {
+			continue
+		}
+		if !own && !byCollection {
+			if whole && len(f.Fields) == 0 && !c.Deletes() && !isSystem(f.Categories) {
+				e := erase()
+				e.Kept = append(e.Kept, Kept{path, "it is a key or an end of a reference"})
+			}
 			continue
 		}
 		e := erase()

@@ -98,7 +98,8 @@ d:a cat=user.contact
 d:b
   id
   a from=d:a.pointed
-`, erasureOf("user.contact"), selection{rules: erased, masks: []string{"e null_rewrite", "o.x null_rewrite", "plain null_rewrite"}}},
+`, erasureOf("user.contact"), selection{rules: erased, masks: []string{"e null_rewrite", "o.x null_rewrite", "plain null_rewrite"},
+			keeps: []string{"id it is a key or an end of a reference", "o.ref it is a key or an end of a reference", "pointed it is a key or an end of a reference", "ref it is a key or an end of a reference"}}},
 		{"a field's own category erases the end of a reference", `
 d:a cat=user.contact
   e id=email
@@ -113,7 +114,8 @@ d:a cat=user.contact
   e id=email
 d:b
   id
-`, erasureOf("user.contact"), selection{rules: erased, masks: []string{"a.b null_rewrite", "e null_rewrite"}}},
+`, erasureOf("user.contact"), selection{rules: erased, masks: []string{"a.b null_rewrite", "e null_rewrite"},
+			keeps: []string{"a.b it is a key or an end of a reference"}}},
 		{"an object is masked whole", `
 d:a
   e id=email
