@@ -214,19 +214,18 @@ func (e *ConfigError) Error() string { return e.text }
 func (e *ConfigError) Unwrap() []error { return e.faults }
 
 func formatFaults(errs []error) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "dsr: the configuration has %d fault(s):", len(errs))
+	var lines []string
 	for _, err := range errs {
 		var fault *graph.FaultError
-		if errors.As(err, &fault) {
-			for _, d := range fault.Faults {
-				b.WriteString("\n\t" + d.String())
-			}
+		if !errors.As(err, &fault) {
+			lines = append(lines, err.Error())
 			continue
 		}
-		b.WriteString("\n\t" + err.Error())
+		for _, d := range fault.Faults {
+			lines = append(lines, d.String())
+		}
 	}
-	return b.String()
+	return fmt.Sprintf("dsr: the configuration has %d fault(s):\n\t%s", len(lines), strings.Join(lines, "\n\t"))
 }
 
 func (e *Engine) configureDatasets(faults *multierror.Error) *multierror.Error {
