@@ -9,26 +9,37 @@ import (
 // their wrapped keys, journals and the audit trail of what was done. What is
 // personal in it is sealed by the engine before it gets here.
 //
-// All writing goes through Commit; everything else only reads.
+// All writing goes through Commit; everything else only reads. What is given
+// and what is returned belongs to the caller, who may change it [copies given]
+// [copies returned]. An ID is taken literally, or refused [hostile ids]. Times
+// keep at least their microsecond [times]. Package adapters/storetest checks
+// every "must"; the name of the check stands in brackets.
 type Store interface {
-	// Commit applies one change atomically: all of it is durable when it
-	// returns nil, and none of it otherwise. It must refuse a change whose
-	// ExpectVersion is not the stored version (0: the request does not
-	// exist) with [ErrConflict].
+	// Commit applies one change atomically: all of it must be durable when
+	// it returns nil, and none of it otherwise [atomic] [canceled]. It must
+	// refuse a change whose ExpectVersion is not the stored version (0: the
+	// request does not exist) with [ErrConflict] [conflict], so that of
+	// many that expect the same one is stored [one winner]. A key that the
+	// new record lacks must be gone for good [shredded]. DropJournal comes
+	// before AppendJournal, and Ticks after it [drop].
 	Commit(ctx context.Context, ch *StoreChange) error
 
-	// Request returns the record of a request, or [ErrNotFound].
+	// Request returns the record of a request in its newest version [round
+	// trip], or [ErrNotFound] [not found].
 	Request(ctx context.Context, id string) (*Record, error)
 
-	// Requests lists records that match the filter, oldest first, at most
-	// limit of them, with an id after the given one in that order.
+	// Requests lists the records that match all of the filter [filters],
+	// oldest first and then by ID, at most Limit of them [limit]. Pages
+	// that follow each other by After must hold every record once, also
+	// while others are added [pages].
 	Requests(ctx context.Context, f RequestFilter) ([]*Record, error)
 
 	// Journal returns the chunks of a request's journal with a sequence
-	// number above after, in order, at most limit of them.
+	// number above after, in order, at most limit of them; all for a limit
+	// of 0 [journal order] [ticks].
 	Journal(ctx context.Context, requestID string, after, limit int) ([]JournalChunk, error)
 
-	// Events returns the log of a request, oldest first.
+	// Events returns the log of a request, oldest first [events order].
 	Events(ctx context.Context, requestID string) ([]Event, error)
 }
 
