@@ -10,7 +10,6 @@ import (
 
 	"github.com/godsr/dsr"
 	"github.com/godsr/dsr/adapters/memory"
-	"github.com/godsr/dsr/adapters/storetest"
 )
 
 // fake is a store in which some methods are replaced.
