@@ -63,10 +63,10 @@ func parse(t testing.TB, src string) []*graph.Dataset {
 	return datasets
 }
 
-// taxonomy is the default one with the letters that some tests select by.
+// taxonomy is the default one with what some tests select by.
 func taxonomy(t testing.TB) *graph.Taxonomy {
 	t.Helper()
-	tax, err := graph.DefaultTaxonomy().With("A", "B", "C", "D", "E")
+	tax, err := graph.DefaultTaxonomy().With("A", "B", "C", "D", "E", "user.name_history")
 	require.NoError(t, err)
 	return tax
 }

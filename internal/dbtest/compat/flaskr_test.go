@@ -21,7 +21,7 @@ func TestFlaskrTutorial(t *testing.T) {
 	before := snapshot(t, db, "public")
 	f := newFlow(t, policy(access("user.provided.identifiable")), datasets(dataset(t, "flaskr/dataset.yml")), pgConnection(db, "flaskr_postgres_dataset"))
 	req := f.run("policy", email("user@example.com"))
-	require.JSONEq(t, printed(t), f.pack(req))
+	samePackage(t, printed(t), f.pack(req))
 	require.Equal(t, prefixed("flaskr_postgres_dataset", counts{"users": 1, "products": 1, "purchases": 1}), found(req))
 	require.Empty(t, changes(before, snapshot(t, db, "public")))
 }

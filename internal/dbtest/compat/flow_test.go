@@ -4,10 +4,13 @@ package compat_test
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -94,6 +97,35 @@ func (f *engineFlow) pack(req *dsr.Request) string {
 	data, err := os.ReadFile(filepath.Join(f.dir, req.Packages[0].Name))
 	require.NoError(f.t, err)
 	return string(data)
+}
+
+// samePackage compares packages as JSON values. The order of rows is the
+// database's and does not count.
+func samePackage(t *testing.T, want, got string) {
+	t.Helper()
+	var wanted, there map[string][]any
+	require.NoError(t, json.Unmarshal([]byte(want), &wanted))
+	require.NoError(t, json.Unmarshal([]byte(got), &there))
+	require.ElementsMatch(t, slices.Collect(maps.Keys(wanted)), slices.Collect(maps.Keys(there)))
+	for key := range wanted {
+		require.ElementsMatch(t, wanted[key], there[key], key)
+	}
+}
+
+// manifest returns how many rows of each collection a package holds, as its
+// manifest tells.
+func (f *engineFlow) manifest(req *dsr.Request) counts {
+	f.t.Helper()
+	name := strings.TrimSuffix(req.Packages[0].Name, ".json") + storage.ManifestSuffix
+	data, err := os.ReadFile(filepath.Join(f.dir, name))
+	require.NoError(f.t, err)
+	var m storage.Manifest
+	require.NoError(f.t, json.Unmarshal(data, &m))
+	out := counts{}
+	for _, c := range m.Collections {
+		out[c.Address] = c.Rows
+	}
+	return out
 }
 
 // found counts the rows of every collection that was visited.

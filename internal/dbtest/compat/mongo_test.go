@@ -4,6 +4,9 @@ package compat_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -165,4 +168,42 @@ func TestFides24ReturnAllElements(t *testing.T) {
 	}
 	require.Equal(t, profiles, documents.Rows("internal_customer_profile"))
 	require.Equal(t, rewards, documents.Rows("rewards"))
+}
+
+// mongo makes a connector over the documents of sql/mongo_example.js. Documents
+// without an _id get one, as the database would give them.
+func mongo(t testing.TB) *memory.Connector {
+	t.Helper()
+	collections, err := parseInserts(read(t, "sql/mongo_example.js"))
+	require.NoError(t, err)
+	id := 0
+	made := map[string][]map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(collections)) {
+		for _, d := range collections[name] {
+			document, ok := d.(map[string]any)
+			require.True(t, ok, "%s holds something else than documents", name)
+			if document["_id"] == nil {
+				id++
+				document["_id"] = fmt.Sprintf("%024x", 0xabc000+id)
+			}
+			made[name] = append(made[name], document)
+		}
+	}
+	return memory.NewConnector(made, nil)
+}
+
+// The sample holds what it is known to hold.
+func TestMongoSample(t *testing.T) {
+	t.Parallel()
+	collections, err := parseInserts(read(t, "sql/mongo_example.js"))
+	require.NoError(t, err)
+	got := map[string]int{}
+	for name, documents := range collections {
+		got[name] = len(documents)
+	}
+	require.Equal(t, map[string]int{
+		"aircraft": 2, "composite_pk_test": 3, "conversations": 3, "customer": 3, "customer_details": 3, "customer_feedback": 2,
+		"employee": 2, "flights": 2, "internal_customer_profile": 3, "orders": 4, "payment_card": 2, "product": 3, "reports": 4,
+		"rewards": 3, "type_link_test": 3,
+	}, got)
 }
