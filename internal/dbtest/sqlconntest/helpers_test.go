@@ -2,6 +2,7 @@ package sqlconntest_test
 
 import (
 	"database/sql"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,4 +63,11 @@ func where(path graph.Path, values ...any) dsr.Criterion {
 		c.Values = append(c.Values, []any{v})
 	}
 	return c
+}
+
+func itoa(i int64) string { return strconv.FormatInt(i, 10) }
+
+func mariadbDSN(tb testing.TB) string {
+	tb.Helper()
+	return dbtest.MariaDBDSN(tb)
 }
