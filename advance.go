@@ -230,19 +230,16 @@ func (r *run) planStage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plan, err := r.engine.Plan(r.record().Policy, ids.Kinds()...)
+	frozen, err := r.engine.freeze(r.record().Policy, ids.Kinds())
 	if err != nil {
 		return err
 	}
+	plan := frozen.plan
 	if err := r.layout(ctx, plan); err != nil {
 		return err
 	}
-	data, err := json.Marshal(plan)
-	if err != nil {
-		return fmt.Errorf("dsr: encode the plan: %w", err)
-	}
 	return r.commit(ctx, func(ch *StoreChange) error {
-		ch.Record.Plan, ch.Record.Stage = data, StageCollect
+		ch.Record.Plan, ch.Record.Stage = frozen.json, StageCollect
 		for _, purpose := range []string{keyInputs, keySpool, keyJournal} {
 			if err := r.engine.newKey(ctx, &ch.Record, purpose, make([]byte, seal.KeySize)); err != nil {
 				return err
@@ -331,7 +328,7 @@ func (r *run) finishStage(ctx context.Context) error {
 func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	var store *storeError
 	interrupted := ctx.Err() != nil
-	if errors.Is(err, ErrConflict) || errors.As(err, &store) {
+	if errors.Is(err, ErrConflict) || errors.As(err, &store) && !interrupted {
 		return nil, err
 	}
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
