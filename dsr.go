@@ -37,8 +37,10 @@ package dsr
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/godsr/dsr/graph"
@@ -56,7 +58,17 @@ type Engine struct {
 
 	mu      sync.Mutex
 	schemas map[graph.Address]*Schema
+	plans   map[string]*frozenPlan // by policy and kinds
 }
+
+// frozenPlan is a plan that requests share, and as they store it.
+type frozenPlan struct {
+	plan *graph.Plan
+	json []byte
+}
+
+// maxPlans bounds the plans that are remembered.
+const maxPlans = 64
 
 // connection is a Connection with what New found out about it.
 type connection struct {
@@ -67,7 +79,7 @@ type connection struct {
 // New checks the whole configuration and returns an engine, or one error that
 // names every fault. It connects to nothing.
 func New(config Config) (*Engine, error) {
-	e := &Engine{schemas: map[graph.Address]*Schema{}}
+	e := &Engine{schemas: map[graph.Address]*Schema{}, plans: map[string]*frozenPlan{}}
 	if err := e.configure(config); err != nil {
 		return nil, err
 	}
@@ -87,6 +99,33 @@ func (e *Engine) Plan(policy string, kinds ...string) (*graph.Plan, error) {
 		return nil, fmt.Errorf("%w: policy %q; the configuration has: %s", ErrNotFound, policy, keysOf(e.policies))
 	}
 	return graph.NewPlan(e.datamap, p, kinds, &graph.PlanOptions{Taxonomy: e.config.Taxonomy})
+}
+
+// freeze returns the plan of a policy for kinds of identity, made once: the
+// same configuration gives the same plan.
+func (e *Engine) freeze(policy string, kinds []string) (*frozenPlan, error) {
+	id := policy + "\x00" + strings.Join(kinds, "\x00")
+	e.mu.Lock()
+	frozen, ok := e.plans[id]
+	e.mu.Unlock()
+	if ok {
+		return frozen, nil
+	}
+	plan, err := e.Plan(policy, kinds...)
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(plan)
+	if err != nil {
+		return nil, fmt.Errorf("dsr: encode the plan: %w", err)
+	}
+	frozen = &frozenPlan{plan: plan, json: data}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.plans) < maxPlans {
+		e.plans[id] = frozen
+	}
+	return frozen, nil
 }
 
 // Check plans and then asks every database of the plan for its schema, to find

@@ -48,7 +48,7 @@ func (r *run) open(ctx context.Context, part, purpose string) (io.ReadCloser, er
 	small, ok := r.small[part]
 	r.partsMu.Unlock()
 	if ok {
-		return io.NopCloser(bytes.NewReader(small.data)), nil
+		return &smallReader{Reader: bytes.NewReader(small.data), data: small.data}, nil
 	}
 	key, err := r.key(ctx, purpose)
 	if err != nil {
@@ -114,6 +114,15 @@ type smallEntry struct {
 	purpose string
 	data    []byte
 }
+
+// smallReader reads a part that stayed in memory.
+type smallReader struct {
+	*bytes.Reader
+	data []byte
+}
+
+// Close implements io.Closer.
+func (*smallReader) Close() error { return nil }
 
 // keepSmall keeps a part in memory; not ok when there is no room.
 func (r *run) keepSmall(part, purpose string, data []byte) bool {

@@ -24,7 +24,7 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	if _, err := r.engine.Plan(s.Policy, s.Identities.Kinds()...); err != nil {
+	if _, err := r.engine.freeze(s.Policy, s.Identities.Kinds()); err != nil {
 		return nil, err
 	}
 	c := &r.engine.config

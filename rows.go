@@ -44,25 +44,28 @@ func matchPart(s *step, input int) string {
 // rowWriter writes the rows of one visit.
 type rowWriter struct {
 	w   io.WriteCloser
-	buf *bufio.Writer
-	len [binary.MaxVarintLen64]byte
+	buf []byte
 }
 
-func newRowWriter(w io.WriteCloser) *rowWriter {
-	return &rowWriter{w: w, buf: bufio.NewWriterSize(w, 32<<10)}
-}
+func newRowWriter(w io.WriteCloser) *rowWriter { return &rowWriter{w: w} }
 
 // record writes one record; an empty one marks the next query.
 func (w *rowWriter) record(b []byte) error {
-	if _, err := w.buf.Write(w.len[:binary.PutUvarint(w.len[:], uint64(len(b)))]); err != nil {
-		return err
+	w.buf = append(binary.AppendUvarint(w.buf, uint64(len(b))), b...)
+	if len(w.buf) < 16<<10 {
+		return nil
 	}
-	_, err := w.buf.Write(b)
+	return w.flush()
+}
+
+func (w *rowWriter) flush() error {
+	_, err := w.w.Write(w.buf)
+	w.buf = w.buf[:0]
 	return err
 }
 
 func (w *rowWriter) close() error {
-	return errors.Join(w.buf.Flush(), w.w.Close())
+	return errors.Join(w.flush(), w.w.Close())
 }
 
 // rowKey identifies a row among those of its step: by its key, or by
@@ -132,30 +135,27 @@ func (r *run) records(ctx context.Context, s *step) iter.Seq2[[]byte, error] {
 }
 
 func (r *run) readPart(s *step, part io.Reader, batch *int, yield func([]byte, error) bool) bool {
-	in := bufio.NewReaderSize(part, 32<<10)
-	var buf []byte
+	in := &recordReader{}
+	if small, ok := part.(*smallReader); ok {
+		in.rest = small.data
+	} else {
+		in.in = bufio.NewReaderSize(part, 32<<10)
+	}
 	for {
-		n, err := binary.ReadUvarint(in)
+		record, err := in.next()
 		if errors.Is(err, io.EOF) {
 			return true
-		}
-		if err == nil {
-			if uint64(cap(buf)) < n {
-				buf = make([]byte, n, n+n/2)
-			}
-			buf = buf[:n]
-			_, err = io.ReadFull(in, buf)
 		}
 		if err != nil {
 			yield(nil, fmt.Errorf("dsr: rows of %s: %w", s.Address(), lost(err)))
 			return false
 		}
-		if n == 0 {
+		if len(record) == 0 {
 			*batch++
 			continue
 		}
 		if len(s.drop) > 0 {
-			key, err := s.rowKey(buf)
+			key, err := s.rowKey(record)
 			if err != nil {
 				yield(nil, err)
 				return false
@@ -164,10 +164,42 @@ func (r *run) readPart(s *step, part io.Reader, batch *int, yield func([]byte, e
 				continue
 			}
 		}
-		if !yield(buf, nil) {
+		if !yield(record, nil) {
 			return false
 		}
 	}
+}
+
+// recordReader reads the records of a part: from memory, or from the spool.
+type recordReader struct {
+	rest []byte
+	in   *bufio.Reader
+	buf  []byte
+}
+
+// next returns the next record, valid until the one after; io.EOF at the end.
+func (r *recordReader) next() ([]byte, error) {
+	if r.in == nil {
+		if len(r.rest) == 0 {
+			return nil, io.EOF
+		}
+		n, size := binary.Uvarint(r.rest)
+		record := r.rest[size : size+int(n)] //nolint:gosec // written by this process
+		r.rest = r.rest[size+len(record):]
+		return record, nil
+	}
+	n, err := binary.ReadUvarint(r.in)
+	if err != nil {
+		return nil, err
+	}
+	if uint64(cap(r.buf)) < n {
+		r.buf = make([]byte, n, n+n/2)
+	}
+	r.buf = r.buf[:n]
+	if _, err := io.ReadFull(r.in, r.buf); err != nil {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return r.buf, nil
 }
 
 // settleDuplicates finds the rows that more than one query returned; all but
@@ -239,21 +271,17 @@ func (r *run) readStrings(ctx context.Context, part string) ([]string, error) {
 		return nil, err
 	}
 	defer func() { _ = rc.Close() }()
-	in := bufio.NewReader(rc)
+	in := &recordReader{in: bufio.NewReader(rc)}
 	var out []string
 	for {
-		n, err := binary.ReadUvarint(in)
+		record, err := in.next()
 		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("dsr: spool: %w", lost(err))
 		}
-		buf := make([]byte, n)
-		if _, err := io.ReadFull(in, buf); err != nil {
-			return nil, fmt.Errorf("dsr: spool: %w", lost(err))
-		}
-		out = append(out, string(buf))
+		out = append(out, string(record))
 	}
 }
 
