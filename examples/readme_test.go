@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/godsr/dsr/adapters/connectortest"
 	"github.com/godsr/dsr/graph"
 )
 
@@ -114,4 +115,17 @@ func TestDocumentedGoParses(t *testing.T) {
 			require.NoError(t, err, "%s:%d", name, lines[i])
 		}
 	}
+}
+
+// docs/connectors.md lists every check of the suite, in its words.
+func TestDocumentedChecks(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../docs/connectors.md")
+	require.NoError(t, err)
+	var want strings.Builder
+	for _, c := range connectortest.Checks() {
+		want.WriteString("| " + c.Name + " | " + c.Explanation + " |\n")
+	}
+	_, rows, _ := strings.Cut(string(guide), "| Check | What is promised |\n|---|---|\n")
+	require.Equal(t, want.String(), rows, "copy the checks into docs/connectors.md")
 }

@@ -90,7 +90,7 @@ func (c *Connector) Read(ctx context.Context, q *dsr.Query) iter.Seq2[dsr.Row, e
 			yield(dsr.Row{}, c.fail("read", q.Collection, err))
 			return
 		}
-		seen := map[string]bool{}
+		seen := map[int]bool{}
 		for _, m := range matchers {
 			for values := range slices.Chunk(m.first, crm.MaxValues) {
 				for r, err := range c.search(ctx, q.Collection, m.fields[0], values) {

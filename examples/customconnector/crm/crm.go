@@ -44,14 +44,14 @@ type Object struct {
 
 // Record is one record. ID and Revision are the service's own.
 type Record struct {
-	ID       string
+	ID       int
 	Revision int
 	Fields   map[string]any
 }
 
 // Write changes a record, or removes it, if it still has the revision.
 type Write struct {
-	ID       string
+	ID       int
 	Revision int
 	Set      map[string]any
 	Remove   bool
@@ -82,7 +82,7 @@ func (c *Client) Add(name string, fields map[string]any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last++
-	c.records[name] = append(c.records[name], &Record{ID: strconv.Itoa(c.last), Revision: 1, Fields: maps.Clone(fields)})
+	c.records[name] = append(c.records[name], &Record{ID: c.last, Revision: 1, Fields: maps.Clone(fields)})
 }
 
 // Object describes an object type.
@@ -116,14 +116,15 @@ func (c *Client) Search(ctx context.Context, name, field string, values []any, f
 	for _, v := range values {
 		wanted[text(v)] = true
 	}
-	records := c.records[name]
-	for i := from; i < len(records); i++ {
-		r := records[i]
+	for _, r := range c.records[name] {
+		if r.ID < from {
+			continue
+		}
 		if len(values) > 0 && (r.Fields[field] == nil || !wanted[text(r.Fields[field])]) {
 			continue
 		}
 		if len(page) == PageSize {
-			return page, i, nil
+			return page, r.ID, nil
 		}
 		page = append(page, Record{r.ID, r.Revision, maps.Clone(r.Fields)})
 	}
@@ -149,7 +150,7 @@ func (c *Client) Batch(ctx context.Context, name string, writes []Write) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	at := map[string]*Record{}
+	at := map[int]*Record{}
 	for _, r := range c.records[name] {
 		at[r.ID] = r
 	}
