@@ -2,7 +2,6 @@ package dsr
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
