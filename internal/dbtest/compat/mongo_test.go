@@ -44,7 +44,7 @@ func packages(t *testing.T, src string) map[string]any {
 		list := []any{}
 		for _, d := range documents {
 			delete(d, "_id")
-			list = append(list, map[string]any(d))
+			list = append(list, d)
 		}
 		out[address.Collection] = list
 	}

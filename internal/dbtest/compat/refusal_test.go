@@ -3,7 +3,6 @@
 package compat_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,7 +27,7 @@ func refuses(t *testing.T, p graph.Policy, d *graph.Dataset, c dsr.Connection, i
 	require.Empty(t, watched.reads())
 	require.Empty(t, watched.applies())
 	var fault *graph.FaultError
-	require.True(t, errors.As(err, &fault))
+	require.ErrorAs(t, err, &fault)
 	return fault
 }
 

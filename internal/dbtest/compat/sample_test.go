@@ -111,8 +111,7 @@ func scan(t testing.TB, list *sql.Rows, columns int) []any {
 var keys = map[string][]string{"order_item": {"order_id", "item_no"}, "visit": {"email", "last_visit"}, "composite_pk_test": {"id_a", "id_b"}, "Lead": {"email"}}
 
 // snapshot returns every value of every table, as "table key column" to text.
-// Two rows of one key stand in the order of their values. No schema means
-// MariaDB's database.
+// No schema means MariaDB's database.
 func snapshot(t testing.TB, db *sql.DB, schema string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -121,30 +120,34 @@ func snapshot(t testing.TB, db *sql.DB, schema string) map[string]string {
 		quoted, in = "database()", ""
 	}
 	for _, table := range names(t, db, "SELECT table_name FROM information_schema.tables WHERE table_schema = "+quoted) {
-		list, err := db.QueryContext(t.Context(), "SELECT * FROM "+in+table+" ORDER BY 1, 2")
-		require.NoError(t, err)
-		columns, err := list.Columns()
-		require.NoError(t, err)
-		for list.Next() {
-			row := scan(t, list, len(columns))
-			key := table
-			for i, column := range columns {
-				if named := keys[table]; slices.Contains(named, column) || named == nil && column == "id" {
-					key += " " + text(row[i])
-				}
-			}
-			for n := 2; all[key] != ""; n++ {
-				key = fmt.Sprintf("%s #%d", strings.TrimSuffix(key, fmt.Sprintf(" #%d", n-1)), n)
-			}
-			all[key] = "there"
-			for i, column := range columns {
-				all[key+" "+column] = text(row[i])
-			}
-		}
-		require.NoError(t, list.Err())
-		require.NoError(t, list.Close())
+		values(t, db, in, table, all)
 	}
 	return all
+}
+
+// values adds every value of a table to a snapshot.
+func values(t testing.TB, db *sql.DB, in, table string, all map[string]string) {
+	t.Helper()
+	list, err := db.QueryContext(t.Context(), "SELECT * FROM "+in+table+" ORDER BY 1, 2")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, list.Close()) }()
+	columns, err := list.Columns()
+	require.NoError(t, err)
+	for list.Next() {
+		row := scan(t, list, len(columns))
+		key := table
+		for i, column := range columns {
+			if named := keys[table]; slices.Contains(named, column) || named == nil && column == "id" {
+				key += " " + text(row[i])
+			}
+		}
+		require.NotContains(t, all, key, "two rows have one key")
+		all[key] = "there"
+		for i, column := range columns {
+			all[key+" "+column] = text(row[i])
+		}
+	}
+	require.NoError(t, list.Err())
 }
 
 func text(v any) string {
