@@ -73,6 +73,15 @@ type Submission struct {
 	RequestedAt time.Time
 }
 
+// Format implements [fmt.Formatter] for every verb without showing an
+// identity.
+func (s Submission) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "{Policy:%s Identities:%s ExternalID:%s RequestedAt:%s}", s.Policy, redacted, s.ExternalID, s.RequestedAt)
+}
+
+// LogValue implements [slog.LogValuer] without showing an identity.
+func (s Submission) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
+
 // Request is a privacy request as a host sees it.
 type Request struct {
 	ID          string
