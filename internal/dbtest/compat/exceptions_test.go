@@ -10,6 +10,7 @@ import (
 	"github.com/godsr/dsr"
 	"github.com/godsr/dsr/adapters/sqlconn"
 	"github.com/godsr/dsr/graph"
+	"github.com/godsr/dsr/internal/dbtest"
 )
 
 // refuses runs a request that must fail before anything is read or written,
@@ -86,4 +87,68 @@ func TestFides21ExceptionReadOnlyIsRefusedAtOnce(t *testing.T) {
 	require.EqualError(t, err, "dsr: error: postgres_example_test_dataset:payment_card: an erasure rule reaches it, "+
 		"but connection \"postgres\" cannot write: the connection is configured as read-only")
 	require.Empty(t, changes(before, snapshot(t, db, "public")))
+}
+
+// S1: the category of a collection counts for erasure too: every field is
+// masked that is no key, no end of a reference and not of a system category.
+// Fides ignores it there.
+func TestFides14ExceptionCategoryOfACollection(t *testing.T) {
+	t.Parallel()
+	db := postgres(t)
+	before := snapshot(t, db, "public")
+	f := newFlow(t, policy(erasure("null_rewrite", nil, "A")), parse(t, `
+dataset:
+  - fides_key: db
+    collections:
+      - name: customer
+        data_categories: [A]
+        fields:
+          - {name: id, fides_meta: {primary_key: true}}
+          - {name: email, fides_meta: {identity: email}}
+          - {name: name}
+          - {name: created, data_categories: [system.operations]}
+          - {name: address_id, fides_meta: {references: [{dataset: db, field: address.id, direction: to}]}}
+      - name: address
+        fields: [{name: id, fides_meta: {primary_key: true}}]
+`), pgConnection(db, "db"))
+	f.run("policy", email(customer1))
+	require.Equal(t, []string{
+		"customer 1 email: customer-1@example.com → null",
+		"customer 1 name: John Customer → null",
+	}, changes(before, snapshot(t, db, "public")))
+}
+
+// S12: rows are deleted on every database, those that refer to others first,
+// and only when nothing that stays refers to them. Fides deletes on BigQuery
+// alone and leaves the order to chance.
+func TestFides14ExceptionRowsAreDeleted(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Postgres(t)
+	run(t, db, read(t, "flaskr/flaskr.sql"))
+	before := snapshot(t, db, "public")
+	deleting := func(collections ...string) *graph.Dataset {
+		d := dataset(t, "flaskr/dataset.yml")
+		for _, name := range collections {
+			collection(t, d, name).Masking = &graph.Masking{Strategy: graph.StrategyDelete}
+		}
+		return d
+	}
+	p := policy(erasure("null_rewrite", nil, "user.provided.identifiable"))
+	const key, notNull = "flaskr_postgres_dataset", ": null_rewrite writes null, but the column is NOT NULL; choose another strategy"
+	connection := dsr.Connection{Key: key, Connector: sqlconn.New(db, sqlconn.PostgreSQL, nil)}
+	require.EqualError(t, refuses(t, p, deleting("users"), connection, "user@example.com"), "dsr: 5 faults:"+
+		"\n\terror: flaskr_postgres_dataset:products.description"+notNull+
+		"\n\terror: flaskr_postgres_dataset:products.name"+notNull+
+		"\n\terror: flaskr_postgres_dataset:products.price"+notNull+
+		"\n\terror: flaskr_postgres_dataset:users: its rows are to be deleted, but rows of flaskr_postgres_dataset:products refer to them (products_seller_id_fkey, on delete restrict) and are kept; delete those too"+
+		"\n\terror: flaskr_postgres_dataset:users: its rows are to be deleted, but rows of flaskr_postgres_dataset:purchases refer to them (purchases_buyer_id_fkey, on delete restrict) and are kept; delete those too")
+	require.Empty(t, changes(before, snapshot(t, db, "public")))
+
+	watched := &spy{Connector: connection.Connector}
+	connection.Connector = watched
+	f := newFlow(t, p, datasets(deleting("users", "products", "purchases")), connection)
+	req := f.run("policy", email("user@example.com"))
+	require.Equal(t, prefixed(key, counts{"users": 1, "products": 1, "purchases": 1}), masked(req))
+	require.Equal(t, []string{"purchases", "products", "users"}, watched.applies())
+	require.Equal(t, []string{"products 3 is gone", "purchases 1 is gone", "users 2 is gone"}, changes(before, snapshot(t, db, "public")))
 }
