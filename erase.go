@@ -316,25 +316,10 @@ func ownValues(row []any) ([]any, error) {
 // subject hold what they held. Such a field that is masked itself counts too:
 // a row that refers to somebody else now is not the data subject's.
 func (s *step) sameTies(old, now []Change) bool {
-	ties := map[string]bool{}
-	for _, in := range s.inputs {
-		for _, path := range in.Fields {
-			if in.Identity == "" && len(path) == 1 && !in.inArray {
-				ties[path[0]] = true
-			}
-		}
-	}
-	was := map[string]any{}
-	for _, c := range old {
-		if name := c.Path[0].(string); len(c.Path) == 1 && ties[name] {
-			was[name] = c.Old
-		}
-	}
-	for _, c := range now {
-		if len(c.Path) != 1 {
-			continue
-		}
-		if v, ok := was[c.Path[0].(string)]; ok && !value.Equal(v, c.Old) {
+	for _, path := range s.ties() {
+		held := func(c Change) bool { return slices.Equal(c.Path, anyPath(path)) }
+		was, is := slices.IndexFunc(old, held), slices.IndexFunc(now, held)
+		if was >= 0 && (is < 0 || !value.Equal(old[was].Old, now[is].Old)) {
 			return false
 		}
 	}

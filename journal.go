@@ -195,14 +195,12 @@ func (j *journal) entry(s *step, row []any) (entry, bool, error) {
 		}
 	}
 	changes := s.Erase.Delete
-	masked := map[string]bool{}
 	for _, f := range s.Erase.Fields {
 		at := s.at[f.Path.Column()]
 		belongs := wholePart
 		if node := s.match[at]; node != nil {
 			belongs, _ = node.match(row[at])
 		}
-		masked[f.Path.Column()] = true
 		m := &masking{journal: j, step: s, field: f}
 		if err := m.value(row[at], belongs, f.Path[1:], []any{f.Path.Column()}); err != nil {
 			return e, false, fmt.Errorf("%s: %w", graph.FieldAddress{Address: s.Address(), Path: f.Path}, err)
@@ -210,16 +208,57 @@ func (j *journal) entry(s *step, row []any) (entry, bool, error) {
 		e.set = append(e.set, m.set...)
 		changes = changes || m.changed
 	}
-	for _, in := range s.inputs {
-		for _, path := range in.Fields {
-			if in.Identity == "" && len(path) == 1 && !in.inArray && !masked[path[0]] {
-				masked[path[0]] = true
-				v := row[s.at[path[0]]]
-				e.set = append(e.set, Change{Path: []any{path[0]}, Old: v, New: v})
-			}
+	for _, path := range s.ties() {
+		overlaps := func(f graph.EraseField) bool { return path.HasPrefix(f.Path) || f.Path.HasPrefix(path) }
+		if slices.ContainsFunc(s.Erase.Fields, overlaps) {
+			continue
+		}
+		if v, ok := scalarAt(row[s.at[path.Column()]], path[1:]); ok {
+			e.set = append(e.set, Change{Path: anyPath(path), Old: v, New: v})
 		}
 	}
 	return e, changes, nil
+}
+
+// ties returns the fields by which a row refers to rows of the data subject. A
+// row in which they change belongs to somebody else. Arrays are none: they
+// hold many.
+func (s *step) ties() []graph.Path {
+	var ties []graph.Path
+	for _, in := range s.inputs {
+		for _, path := range in.Fields {
+			array := in.inArray && len(path) == 1
+			if in.Identity == "" && !array && !slices.ContainsFunc(ties, path.Equal) {
+				ties = append(ties, path)
+			}
+		}
+	}
+	return ties
+}
+
+// scalarAt follows a path through objects; not ok where it leads into an array
+// or ends at anything but a scalar.
+func scalarAt(v any, path []string) (any, bool) {
+	for _, name := range path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		v = m[name]
+	}
+	switch v.(type) {
+	case map[string]any, []any:
+		return nil, false
+	}
+	return v, true
+}
+
+func anyPath(path graph.Path) []any {
+	out := make([]any, len(path))
+	for i, name := range path {
+		out[i] = name
+	}
+	return out
 }
 
 // strategy returns the strategy of a field, made once for each configuration.
