@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/graph"
 )
 
 // take runs the quickstart into a fresh folder and returns both and what it
@@ -38,40 +41,60 @@ func normalise(text, dir string) string {
 	return shortHash.ReplaceAllString(text, "HASH…")
 }
 
-func TestOutput(t *testing.T) {
+func TestQuickstart(t *testing.T) {
 	t.Parallel()
 	dir, printed := take(t, &screen{})
-	require.NotContains(t, printed, "\x1b")
-	for name, got := range map[string]string{
-		"output.golden":  printed,
-		"erasure.golden": read(t, dir, "erasure.log"),
-	} {
-		golden := filepath.Join("testdata", name)
-		got = normalise(got, dir)
-		if os.Getenv("UPDATE_GOLDEN") != "" {
-			require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
-		}
-		want, err := os.ReadFile(golden)
-		require.NoError(t, err)
-		require.Equal(t, string(want), got, "run with UPDATE_GOLDEN=1 when %s should change", name)
+	t.Run("output", func(t *testing.T) {
+		t.Parallel()
+		require.NotContains(t, printed, "\x1b")
+		golden(t, "output.golden", normalise(printed, dir))
+		golden(t, "erasure.golden", normalise(read(t, dir, "erasure.log"), dir))
+	})
+	t.Run("package", func(t *testing.T) {
+		t.Parallel()
+		lines := strings.Split(strings.TrimSpace(printed), "\n")
+		testPackage(t, dir, strings.TrimSpace(lines[len(lines)-1]))
+	})
+	for _, name := range []string{"shop", "crm"} {
+		t.Run(name+" afterwards", func(t *testing.T) {
+			t.Parallel()
+			golden(t, name+".golden", contents(t, filepath.Join(dir, name+".db")))
+		})
 	}
+	t.Run("dry run", func(t *testing.T) {
+		t.Parallel()
+		statements := read(t, dir, "dryrun.sql")
+		require.Equal(t, 7, strings.Count(statements, "\nUPDATE "))
+		require.Equal(t, 2, strings.Count(statements, "\nDELETE "))
+		require.NotContains(t, statements, "SET  FROM")
+		require.NotContains(t, statements, "wilma")
+		for _, column := range []string{
+			"birthday", "email", "name", "phone", "street", "postcode", "city", "gift_note", "engraving", "profile", "posts", "messages", "subject",
+		} {
+			require.Regexp(t, `SET .*"`+column+`" = `, statements)
+		}
+	})
+	t.Run("drawings", func(t *testing.T) {
+		t.Parallel()
+		require.Contains(t, read(t, dir, "plan.mmd"), `-->|"id → customer_no"|`)
+		require.Contains(t, read(t, dir, "plan.dot"), "digraph")
+	})
 }
 
-func TestTerminal(t *testing.T) {
-	t.Parallel()
-	_, printed := take(t, &screen{live: true, colour: true})
-	require.Contains(t, printed, "\x1b[1;36mdsr quickstart\x1b[0m")
-	require.Contains(t, printed, "\r\x1b[2K   collect  \x1b[32m"+strings.Repeat("█", barWidth)+"\x1b[0m 9/9")
-	_, plain := take(t, &screen{live: true})
-	require.Contains(t, plain, "\r\x1b[2K   erase    "+strings.Repeat("█", barWidth)+" 12/12")
-	require.NotContains(t, plain, "\x1b[3")
+// golden compares with a file in testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o600))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got, "run with UPDATE_GOLDEN=1 when %s should change", name)
 }
 
-func TestPackage(t *testing.T) {
-	t.Parallel()
-	dir, printed := take(t, &screen{})
-	lines := strings.Split(strings.TrimSpace(printed), "\n")
-	parcel := strings.TrimSpace(lines[len(lines)-1])
+func testPackage(t *testing.T, dir, parcel string) {
+	t.Helper()
 	require.True(t, strings.HasPrefix(parcel, dir))
 	data, err := os.ReadFile(parcel)
 	require.NoError(t, err)
@@ -99,41 +122,71 @@ func TestPackage(t *testing.T) {
 	}
 }
 
-func TestDatabasesAfterwards(t *testing.T) {
+// contents are all rows of a database, with hashes made alike.
+func contents(t *testing.T, path string) string {
+	t.Helper()
+	var db database
+	require.NoError(t, db.open(path))
+	defer db.Close()
+	tables, err := db.rows(t.Context(), "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
+	require.NoError(t, err)
+	var b strings.Builder
+	for _, table := range tables {
+		rows, err := db.rows(t.Context(), "SELECT * FROM "+table)
+		require.NoError(t, err)
+		b.WriteString(table + "\n\t" + strings.Join(rows, "\n\t") + "\n")
+	}
+	return longHash.ReplaceAllString(b.String(), "HASH")
+}
+
+func TestTerminal(t *testing.T) {
 	t.Parallel()
-	dir, _ := take(t, &screen{})
-	for _, db := range []*database{{name: "shop"}, {name: "crm"}} {
-		require.NoError(t, db.open(filepath.Join(dir, db.name+".db")))
-		defer db.Close()
-		var got strings.Builder
-		tables, err := db.rows(t.Context(), "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
-		require.NoError(t, err)
-		for _, table := range tables {
-			rows, err := db.rows(t.Context(), "SELECT * FROM "+table)
-			require.NoError(t, err)
-			got.WriteString(table + "\n\t" + strings.Join(rows, "\n\t") + "\n")
-		}
-		golden := filepath.Join("testdata", db.name+".golden")
-		rows := longHash.ReplaceAllString(got.String(), "HASH")
-		if os.Getenv("UPDATE_GOLDEN") != "" {
-			require.NoError(t, os.WriteFile(golden, []byte(rows), 0o600))
-		}
-		want, err := os.ReadFile(golden)
-		require.NoError(t, err)
-		require.Equal(t, string(want), rows)
+	_, printed := take(t, &screen{live: true, colour: true})
+	require.Contains(t, printed, "\x1b[1;36mdsr quickstart\x1b[0m")
+	require.Contains(t, printed, "\r\x1b[2K   collect  \x1b[32m"+strings.Repeat("█", barWidth)+"\x1b[0m 9/9")
+}
+
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	half := dsr.Progress{
+		Stage: dsr.StageErase, Done: 6, Total: 12, Rows: 6, Collection: graph.Address{Dataset: "crm", Collection: "tickets"},
+	}
+	full := half
+	full.Done, full.Rows = 12, 12
+	const end = "   ✓ erased: 12 rows\n\n"
+	bar := func(filled int, counts string) string {
+		return "\r\x1b[2K   erase    " + strings.Repeat("█", filled) + strings.Repeat("░", barWidth-filled) + " " + counts
+	}
+	for name, c := range map[string]struct {
+		live bool
+		want string
+	}{
+		"file":     {false, end},
+		"terminal": {true, bar(barWidth/2, "6/12  crm:tickets, 6 rows") + bar(barWidth, "12/12  crm:tickets, 12 rows") + "\r\x1b[2K" + end},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			s := &screen{out: &out, live: c.live}
+			s.progress(t.Context(), half)
+			s.progress(t.Context(), full)
+			require.Equal(t, c.want, out.String())
+		})
 	}
 }
 
-func TestDryRunNamesEveryChange(t *testing.T) {
+func TestTable(t *testing.T) {
 	t.Parallel()
-	dir, _ := take(t, &screen{})
-	statements := read(t, dir, "dryrun.sql")
-	require.Equal(t, 7, strings.Count(statements, "\nUPDATE "))
-	require.Equal(t, 2, strings.Count(statements, "\nDELETE "))
-	require.NotContains(t, statements, "SET  FROM")
-	require.NotContains(t, statements, "wilma")
-	for _, column := range []string{"birthday", "email", "name", "phone", "street", "postcode", "city", "gift_note", "engraving", "profile", "posts", "messages", "subject"} {
-		require.Regexp(t, `SET .*"`+column+`" = `, statements)
+	for width, want := range map[int]string{
+		0:  "   name   rows   what\n   ───────────────────────────────────────\n   a        10   as wide as it was written\n   bc        ·   –\n\n",
+		30: "   name   rows   what\n   ──────────────────────────────\n   a        10   as wide as it w…\n   bc        ·   –\n\n",
+		5:  "   name   rows   what\n   ──────────────────────────\n   a        10   as wide as …\n   bc        ·   –\n\n",
+	} {
+		var out bytes.Buffer
+		(&screen{out: &out, width: width}).table([]string{"name", "rows", "what"}, [][]string{
+			{"a", "10", "as wide as it was written"}, {"bc", none, "–"},
+		})
+		require.Equal(t, want, out.String(), "width %d", width)
 	}
 }
 

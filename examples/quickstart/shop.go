@@ -18,11 +18,11 @@ import (
 //go:embed *.sql *.yml
 var files embed.FS
 
-// subject is the person who asks; forgotten is what nobody should find of her
-// afterwards.
+// subject is the person who asks; forgotten is what nobody should read of her
+// afterwards. None of it can turn up in a hash by chance.
 const subject = "wilma.frost@example.com"
 
-var forgotten = []string{"wilma", "frost", "0321", "1987-03-14", "lantern row", "harbour steps", "4242", "4444"}
+var forgotten = []string{"wilma", "frost", "7946 0321", "1987-03-14", "lantern row", "harbour steps", "| 4242 |", "| 4444 |"}
 
 // table is a table of the sample.
 type table struct {
@@ -42,14 +42,14 @@ type database struct {
 // openShop creates both databases in dir.
 func openShop(ctx context.Context, dir string) (shop, crm *database, err error) {
 	shop = &database{name: "shop", tables: []table{
-		{"customers", "id <> 1", "SELECT name, email, phone, birthday FROM customers WHERE id = 1", "known by e-mail"},
+		{"customers", "id <> 1", "SELECT name, email, phone FROM customers WHERE id = 1", "known by e-mail"},
 		{"addresses", "customer_id <> 1", "", "where parcels went"},
 		{"orders", "customer_id <> 1", "", "dates and totals, which the books need"},
 		{"order_items", "order_id NOT IN (1001, 1003)", "", "a key of two columns, engravings"},
 		{"payment_cards", "customer_id <> 1", "", "nobody needs them afterwards"},
 	}}
 	crm = &database{name: "crm", tables: []table{
-		{"profiles", "id <> 71", "SELECT profile ->> 'nickname', profile ->> '$.contact.email', profile ->> 'segment' FROM profiles WHERE id = 71", "JSON, with the e-mail inside as it was typed"},
+		{"profiles", "id <> 71", "SELECT profile ->> 'nickname', profile ->> '$.contact.email', profile ->> 'segment' FROM profiles WHERE id = 71", "JSON, the e-mail inside as it was typed"},
 		{"tickets", "customer_no <> 1", "", "joined to the shop by customer number"},
 		{"questions", "id <> 301", "SELECT p.value ->> 'email', p.value ->> 'text' FROM questions, json_each(posts) AS p WHERE questions.id = 301", "JSON threads that several people write in"},
 		{"newsletter", "email NOT LIKE 'wilma%'", "", "the e-mail is the key"},

@@ -16,6 +16,7 @@ type screen struct {
 	out    io.Writer
 	live   bool // a terminal: lines can be rewritten
 	colour bool
+	width  int // where tables end; 0 stands for maxWidth
 	number int // of the last heading
 }
 
@@ -24,7 +25,11 @@ type screen struct {
 func newScreen(f *os.File) *screen {
 	info, err := f.Stat()
 	live := err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
-	return &screen{out: f, live: live, colour: live && os.Getenv("NO_COLOR") == ""}
+	s := &screen{out: f, live: live, colour: live && os.Getenv("NO_COLOR") == ""}
+	if live {
+		s.width = min(maxWidth, max(0, columns(f)-4))
+	}
+	return s
 }
 
 // Colours as SGR parameters.
@@ -81,8 +86,11 @@ func (s *screen) block(text string) {
 	s.printf("\n")
 }
 
-// maxWidth is where tables end; their last column is cut there.
-const maxWidth = 96
+// maxWidth is how wide tables are at most; their last column is cut there.
+const (
+	maxWidth = 96
+	minWidth = 12 // of a column that is cut
+)
 
 // table prints rows under a header; columns that hold numbers only stand to
 // the right.
@@ -101,9 +109,14 @@ func (s *screen) table(header []string, rows [][]string) {
 	for _, w := range widths {
 		total += w + 3
 	}
-	if over := total - maxWidth; over > 0 {
-		widths[len(widths)-1] -= over
-		total = maxWidth
+	limit := maxWidth
+	if s.width > 0 {
+		limit = s.width
+	}
+	last := len(widths) - 1
+	if over := min(total-limit, widths[last]-minWidth); over > 0 {
+		widths[last] -= over
+		total -= over
 	}
 	cells := func(row []string, paint func(column int, text string) string) {
 		var b strings.Builder

@@ -96,7 +96,8 @@ func (t *tour) introduce(ctx context.Context) error {
 		}
 	}
 	t.table([]string{"database", "table", "rows", ""}, rows)
-	t.line("%s wants to know what the shop holds about her, and then be forgotten.", t.strong(subject))
+	t.line("%s wants to know what the shop holds about her,", t.strong(subject))
+	t.line("and then to be forgotten.")
 	return nil
 }
 
@@ -122,7 +123,7 @@ func (t *tour) plan(ctx context.Context) error {
 			n++
 		}
 	}
-	t.done("checked against both databases; a dry run wrote down %d statements and sent none", n)
+	t.done("checked against both databases; a dry run told %d statements and sent none", n)
 	return errors.Join(
 		t.write("plan.mmd", mermaid.Bytes()), t.write("plan.dot", dot.Bytes()), t.write("dryrun.sql", statements.Bytes()),
 	)
@@ -161,8 +162,9 @@ func (t *tour) access(ctx context.Context) error {
 		rows = append(rows, []string{c.Address.String(), fmt.Sprint(c.Rows), strings.Join(fields, ", ")})
 	}
 	t.table([]string{"collection", "rows", "handed over"}, rows)
-	t.note("Her e-mail address was found in three spellings, two of them inside JSON. In the thread")
-	t.note("about the telescope only her own post counts; the other one is not in the package.")
+	t.note("Her e-mail address was found in three spellings, two of them inside JSON.")
+	t.note("In the thread about the telescope only her own post counts; the other one")
+	t.note("is not in the package.")
 	return t.log(ctx, "access.log", request)
 }
 
@@ -183,8 +185,8 @@ func (t *tour) erase(ctx context.Context) error {
 		})
 	}
 	t.table([]string{"collection", "found", "masked", "deleted", "kept", "what"}, rows)
-	t.note("Kept rows hold nothing to mask, such as an order without a gift note. Dates and")
-	t.note("totals of all orders stay for the books; no rule of the policy targets them.")
+	t.note("Kept rows hold nothing to mask, such as an order without a gift note. The")
+	t.note("dates and totals of all orders stay for the books: no rule targets them.")
 	return t.log(ctx, "erasure.log", request)
 }
 
@@ -226,12 +228,12 @@ func (t *tour) whereToLook() {
 	t.heading("Where to look")
 	t.line("%s", t.strong(t.dir))
 	t.list([][]string{
-		{"packages/", "the data packages, each beside a manifest that says what it holds and lacks"},
+		{"packages/", "data packages, each with a manifest"},
 		{"shop.db  crm.db", "the two databases, as the erasure left them"},
-		{"plan.mmd  plan.dot", "the plan as a drawing, for Mermaid and for Graphviz"},
+		{"plan.mmd  plan.dot", "the plan drawn, for Mermaid and Graphviz"},
 		{"dryrun.sql", "every statement of the erasure, without values"},
-		{"access.log  erasure.log", "what happened to each request, as the store keeps it"},
-		{"requests.db", "the store: identities sealed, keys of what was collected shredded"},
+		{"access.log  erasure.log", "what happened to each request"},
+		{"requests.db", "the store: identities sealed, journal keys gone"},
 	})
 	t.line("Her data package, to begin with:")
 	t.line("%s", t.strong(t.parcel))
