@@ -17,23 +17,14 @@ func (e *Engine) DryRun(ctx context.Context, w io.Writer, policy string, kinds .
 	if err != nil {
 		return err
 	}
-	schemas, err := e.preflight(ctx, plan)
+	r, order, err := e.rehearse(ctx, plan)
 	if err != nil {
-		return err
-	}
-	r := newRun(e, &Record{ID: "dry-run"})
-	r.plan = plan
-	if err := r.makeSteps(ctx, schemas); err != nil {
 		return err
 	}
 	for _, s := range r.steps {
 		if err := r.dryStep(ctx, w, s, false); err != nil {
 			return err
 		}
-	}
-	order, err := r.eraseOrder()
-	if err != nil {
-		return err
 	}
 	for _, s := range order {
 		if err := r.dryStep(ctx, w, s, true); err != nil {

@@ -138,8 +138,24 @@ func (e *Engine) Check(ctx context.Context, policy string, kinds ...string) erro
 	if err != nil {
 		return err
 	}
-	_, err = e.preflight(ctx, plan)
+	_, _, err = e.rehearse(ctx, plan)
 	return err
+}
+
+// rehearse checks a plan and returns a run over it that is none of a request,
+// and the order in which it would erase.
+func (e *Engine) rehearse(ctx context.Context, plan *graph.Plan) (*run, []*step, error) {
+	schemas, err := e.preflight(ctx, plan)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := newRun(e, &Record{ID: "dry-run"})
+	r.plan = plan
+	if err := r.makeSteps(ctx, schemas); err != nil {
+		return nil, nil, err
+	}
+	order, err := r.eraseOrder()
+	return r, order, err
 }
 
 // Run lets the configured executor advance requests until ctx ends. Before it

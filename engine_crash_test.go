@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -158,5 +160,39 @@ func TestKilledAnywhereItResumes(t *testing.T) {
 			w := shop(t, eraseShopYAML, eraseShopRows(), nil)
 			require.NoError(t, w.crashAndResume(t, point, false))
 		})
+	}
+}
+
+// Process after process dies, each a few points later than the one before, until
+// one comes through.
+func TestKilledAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	w := shop(t, eraseShopYAML, eraseShopRows(), nil)
+	rules := policy(accessRule(), erasureRule("random_string_rewrite", eraseAll...))
+	submit(t, newEngine(t, w.config(nil, rules)), "email", "ada@example.com")
+	for life := 1; ; life++ {
+		require.Less(t, life, 100)
+		p := &process{}
+		ctx, cancel := context.WithCancel(t.Context())
+		var mu sync.Mutex
+		left := life
+		hooked := fault.WithHook(ctx, func(string) {
+			mu.Lock()
+			defer mu.Unlock()
+			if left--; left == 0 {
+				p.dead.Store(true)
+				cancel()
+			}
+		})
+		config := w.config(p, rules)
+		config.Limits.ChunkRows = 1
+		req, err := newEngine(t, config).Requests().Advance(hooked, "r1")
+		cancel()
+		if err == nil {
+			require.Greater(t, life, 10)
+			require.NoError(t, w.check(t, req))
+			return
+		}
+		w.clock.add(2 * time.Minute)
 	}
 }

@@ -454,4 +454,6 @@ func TestNoEraseOrderIsRefusedFirst(t *testing.T) {
 	require.ErrorContains(t, err, "foreign keys and erase_after leave no order in which to erase shop:customers, shop:orders; remove an erase_after")
 	require.Empty(t, w.db().readCounts())
 	require.Empty(t, w.packages.names())
+	e := newEngine(t, w.config(nil, policy(erasureRule("null_rewrite", "user"))))
+	require.ErrorContains(t, e.Check(t.Context(), "p", "email"), "leave no order")
 }

@@ -56,6 +56,14 @@ func TestFailureLeavesOtherBranchesAndRetryGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, dsr.StatusComplete, req.Status)
 	require.Equal(t, map[string]int{"customers": 1, "left": 2, "leaf": 1, "right": 3}, w.db().readCounts())
+	var notices []string
+	for _, n := range w.notifier.Notices() {
+		notices = append(notices, string(n.Kind)+" "+n.Message)
+	}
+	require.Equal(t, []string{
+		"received ", "failed collecting failed in 2 collections:\n\tshop:left: connection reset\n\tshop:right: time-out",
+		"failed collecting failed: shop:right: time-out", "complete ",
+	}, notices)
 	require.JSONEq(t, treePackage, w.packages.file("r1.json"))
 }
 

@@ -19,7 +19,8 @@ type Requests struct {
 
 // Submit accepts a request: it checks that the policy can be planned for the
 // given kinds of identity, seals the identities and stores the request as
-// [StatusPending]. A fault is told in full and stores nothing.
+// [StatusPending]. A fault is told in full and stores nothing. Where only the
+// executor fails, the stored request is returned beside the error.
 func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -46,7 +47,7 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	r.engine.notify(ctx, rec, Notice{Kind: NoticeReceived})
 	if c.Executor != nil {
 		if err := c.Executor.Enqueue(ctx, Job{RequestID: rec.ID}); err != nil {
-			return nil, fmt.Errorf("dsr: request %s is stored, but could not be enqueued: %w", rec.ID, err)
+			return rec.request(), fmt.Errorf("dsr: request %s is stored, but could not be enqueued: %w", rec.ID, err)
 		}
 	}
 	return rec.request(), nil
