@@ -328,6 +328,9 @@ func (r *run) finishStage(ctx context.Context) error {
 func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	var store *storeError
 	interrupted := ctx.Err() != nil
+	if errors.Is(err, ErrConflict) || errors.Is(context.Cause(ctx), ErrConflict) {
+		r.sweep(context.WithoutCancel(ctx))
+	}
 	if errors.Is(err, ErrConflict) || errors.As(err, &store) && !interrupted {
 		return nil, err
 	}
@@ -357,6 +360,20 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	}
 	r.engine.notify(cleanup, r.record(), Notice{Kind: NoticeFailed, Message: err.Error()})
 	return r.record().request(), failed
+}
+
+// sweep empties the spool of a request that another process brought to its end
+// while this one stood still and was still writing to it.
+func (r *run) sweep(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	rec, err := r.engine.config.Store.Request(ctx, r.id)
+	if err == nil && (rec.Status == StatusComplete || rec.Status == StatusCanceled) {
+		err = r.engine.config.Spool.Remove(ctx, r.id)
+	}
+	if err != nil {
+		r.engine.config.Logger.WarnContext(ctx, "the spool may hold sealed rows of a request that was taken over", "request", r.id)
+	}
 }
 
 // progress tells the host, one call at a time.
