@@ -2,6 +2,7 @@ package dsr_test
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -163,4 +164,38 @@ func TestDryRunAsksNothing(t *testing.T) {
 		}
 	}
 	require.ErrorIs(t, newEngine(t, config).DryRun(t.Context(), &out, "q", "email"), dsr.ErrNotFound)
+}
+
+func TestTargetedUniqueKeyIsKeptAndTold(t *testing.T) {
+	t.Parallel()
+	w := shop(t, eraseShopYAML, eraseShopRows(), nil)
+	req := w.complete(t, "ada@example.com", erasureRule("null_rewrite", "user.unique_id", "user.name"))
+	require.Equal(t, row{"id": int64(1), "email": "ada@example.com", "name": nil}, w.db().Rows("customers")[0])
+	o := outcome(t, req, "shop:customers")
+	require.Equal(t, []string{"id"}, o.KeptFields)
+	require.Equal(t, []string{"name"}, o.MaskedFields)
+}
+
+// A person of whom nothing is held gets an empty package that says where was
+// looked.
+func TestNothingFound(t *testing.T) {
+	t.Parallel()
+	w := shop(t, eraseShopYAML, eraseShopRows(), nil)
+	req := w.complete(t, "nobody@example.com", accessRule(), erasureRule("hash", eraseAll...))
+	require.Equal(t, "{}\n", w.packages.file("r1.json"))
+	var manifest struct {
+		Collections []struct {
+			Address, State string
+			Rows           int64
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(w.packages.file("r1.manifest.json")), &manifest))
+	require.Len(t, manifest.Collections, 3)
+	for _, c := range manifest.Collections {
+		require.Equal(t, "done", c.State, c.Address)
+		require.Zero(t, c.Rows)
+	}
+	require.Zero(t, w.db().applied())
+	require.Zero(t, outcome(t, req, "shop:customers").Targeted)
+	require.Equal(t, map[string]int{"customers": 1}, w.db().readCounts(), "an empty selector is never asked")
 }

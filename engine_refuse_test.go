@@ -83,6 +83,7 @@ func TestSubmitTellsEveryFaultAndStoresNothing(t *testing.T) {
 			"empty values", dsr.Submission{Policy: "p", Identities: dsr.Identities{"email": {"a@example.com", " "}, "phone": {}}},
 			"dsr: 2 faults:\n\terror: identity email: a value is empty\n\terror: identity phone: it has no value",
 		},
+		{"no text", dsr.Submission{Policy: "p", Identities: dsr.Identities{"email": {"a\xffb"}}}, "dsr: error: identity email: a value is not valid UTF-8 text"},
 		{"unknown policy", dsr.Submission{Policy: "q", Identities: dsr.Identities{"email": {"a"}}}, `dsr: not found: policy "q"; the configuration has: p`},
 		{
 			"unknown kind", dsr.Submission{Policy: "p", Identities: dsr.Identities{"loyalty_card": {"a"}}},

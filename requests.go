@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/seal"
@@ -69,8 +70,11 @@ func (s *Submission) check() error {
 			fault("identity "+kind, "it has no value")
 		}
 		for _, v := range s.Identities[kind] {
-			if strings.TrimSpace(v) == "" {
+			switch {
+			case strings.TrimSpace(v) == "":
 				fault("identity "+kind, "a value is empty")
+			case !utf8.ValidString(v):
+				fault("identity "+kind, "a value is not valid UTF-8 text")
 			}
 		}
 	}
