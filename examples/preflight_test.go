@@ -1,7 +1,6 @@
 package examples_test
 
 import (
-	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -88,14 +87,14 @@ func TestDocumentedFaults(t *testing.T) {
 	require.NoError(t, err)
 	err = engine.Check(t.Context(), "forget", "email")
 	var faults *graph.FaultError
-	require.True(t, errors.As(err, &faults))
+	require.ErrorAs(t, err, &faults)
 	guide, err := os.ReadFile("../docs/erasure.md")
 	require.NoError(t, err)
 	require.Len(t, faults.Faults, 7, faults.Error())
 	told := faults.Faults
 
 	_, err = engine.Plan("forget", "fax")
-	require.True(t, errors.As(err, &faults))
+	require.ErrorAs(t, err, &faults)
 	require.Len(t, faults.Faults, 1, faults.Error())
 	told = append(told, faults.Faults...)
 
@@ -106,13 +105,13 @@ func TestDocumentedFaults(t *testing.T) {
 	}})
 	require.NoError(t, err)
 	_, err = engine.Plan("forget", "email")
-	require.True(t, errors.As(err, &faults))
+	require.ErrorAs(t, err, &faults)
 	told = append(told, faults.Faults...)
 
 	_, err = faultyEngine(t, faultyDataset, graph.Policy{Key: "forget", Rules: []graph.Rule{
 		{Key: "name", Action: graph.Erasure, Targets: []graph.Category{"user.nmae"}, Masking: masking("hash")},
 	}})
-	require.True(t, errors.As(err, &faults))
+	require.ErrorAs(t, err, &faults)
 	told = append(told, faults.Faults...)
 
 	for _, f := range told {
