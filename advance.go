@@ -48,8 +48,9 @@ func newRun(e *Engine, rec *Record) *run {
 // request waits for something its status says so; when it stopped with an
 // error, now or before, the error is a [*FailedError]. While another process
 // holds the request, also one that died less than Config.Lease ago, it is
-// [ErrLeased]. When ctx ends, the request is left as it is and goes on with
-// the next call.
+// [ErrLeased]; so it is while another request of the same data subject is being
+// advanced, if one of the two erases. When ctx ends, the request is left as it
+// is and goes on with the next call.
 func (r *Requests) Advance(ctx context.Context, id string) (*Request, error) {
 	rec, err := r.engine.config.Store.Request(ctx, id)
 	if err != nil {
@@ -90,6 +91,9 @@ func (r *run) lease(ctx context.Context) error {
 		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", r.id, err)
 	}
 	r.results = res
+	if err := r.alone(ctx); err != nil {
+		return err
+	}
 	err = r.commit(ctx, func(ch *StoreChange) error {
 		ch.Record.Epoch++
 		ch.Record.Status = StatusInProcessing
@@ -98,7 +102,17 @@ func (r *run) lease(ctx context.Context) error {
 	if errors.Is(err, ErrConflict) {
 		return ErrLeased
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	// The other one may have taken its lease since it was looked for.
+	if err := r.alone(ctx); err != nil {
+		return errors.Join(err, r.commit(ctx, func(ch *StoreChange) error {
+			ch.Record.LeaseUntil = time.Time{}
+			return nil
+		}))
+	}
+	return nil
 }
 
 // keepLease renews the lease until stop is called and ends ctx when it is

@@ -305,3 +305,65 @@ func TestProgressNoticesAndLog(t *testing.T) {
 		"delivered  25003", "journalled  25003", "masked shop:customers 1", "masked shop:orders 2", "masked shop:visits 25000", "complete  0",
 	}, kinds)
 }
+
+// Requests of one data subject run one after another where one of them erases.
+func TestRequestsOfOnePersonRunOneAfterAnother(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, policy, email string
+		waits               bool
+	}{
+		{"same person", "p", "ADA@example.com", true},
+		{"access beside an erasure", "read", "ada@example.com", true},
+		{"somebody else", "p", "bob@example.com", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w, p := eraseShop(t)
+			config := w.config(nil, p, graph.Policy{Key: "read", Rules: []graph.Rule{accessRule()}})
+			n := 0
+			config.NewID = func() string { n++; return fmt.Sprint("r", n) }
+			e := newEngine(t, config)
+			submit(t, e, "email", "ada@example.com")
+			_, err := e.Requests().Submit(t.Context(), dsr.Submission{Policy: c.policy, Identities: dsr.Identities{"email": {c.email}}})
+			require.NoError(t, err)
+			ctx, hit := at(t.Context(), "at erase", func() {
+				req, err := e.Requests().Advance(t.Context(), "r2")
+				if c.waits {
+					require.ErrorIs(t, err, dsr.ErrLeased)
+					require.EqualError(t, err, "dsr: the request is being advanced elsewhere: request r1 of the same data subject comes first, until 2030-01-02T03:05:05Z")
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, dsr.StatusComplete, req.Status)
+			})
+			req, err := e.Requests().Advance(ctx, "r1")
+			require.NoError(t, err)
+			require.True(t, *hit)
+			require.Equal(t, dsr.StatusComplete, req.Status)
+			req, err = e.Requests().Advance(t.Context(), "r2")
+			require.NoError(t, err)
+			require.Equal(t, dsr.StatusComplete, req.Status)
+		})
+	}
+}
+
+// Two accesses to one person's data do not wait for each other.
+func TestAccessesDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	w := shop(t, shopYAML, shopRows(), nil)
+	config := w.config(nil, policy(accessRule()))
+	n := 0
+	config.NewID = func() string { n++; return fmt.Sprint("r", n) }
+	e := newEngine(t, config)
+	submit(t, e, "email", "ada@example.com")
+	submit(t, e, "email", "ada@example.com")
+	ctx, hit := at(t.Context(), "at deliver", func() {
+		_, err := e.Requests().Advance(t.Context(), "r2")
+		require.NoError(t, err)
+	})
+	_, err := e.Requests().Advance(ctx, "r1")
+	require.NoError(t, err)
+	require.True(t, *hit)
+	require.Equal(t, w.packages.file("r1.json"), w.packages.file("r2.json"))
+}
