@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"testing"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -40,6 +41,12 @@ func Example() {
 	check(err)
 	fmt.Println(request.Status, request.Packages[0].Rows, "rows")
 	// Output: complete 3 rows
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	check(os.RemoveAll(packages))
+	os.Exit(code)
 }
 
 func openShop() *sql.DB {

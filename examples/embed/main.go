@@ -40,9 +40,12 @@ func main() {
 // that order. What was not finished goes on with the next start.
 func run(ctx context.Context, addr, dir string, out io.Writer) (err error) {
 	if dir == "" {
-		if dir, err = os.MkdirTemp("", "dsr-embed-"); err != nil {
-			return err
-		}
+		dir, err = os.MkdirTemp("", "dsr-embed-")
+	} else {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		return err
 	}
 	keyring, err := loadKeyring(dir)
 	if err != nil {

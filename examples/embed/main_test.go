@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"testing"
 
@@ -18,7 +19,7 @@ func TestServeAndStop(t *testing.T) {
 	defer stop()
 	in, out := io.Pipe()
 	stopped := make(chan error, 1)
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "new")
 	go func() { stopped <- run(ctx, "127.0.0.1:0", dir, out) }()
 	first, err := bufio.NewReader(in).ReadString('\n')
 	require.NoError(t, err)

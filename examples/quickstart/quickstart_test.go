@@ -146,6 +146,16 @@ func TestTerminal(t *testing.T) {
 	require.Contains(t, printed, "\r\x1b[2K   collect  \x1b[32m"+strings.Repeat("█", barWidth)+"\x1b[0m 9/9")
 }
 
+func TestFilesArePlain(t *testing.T) {
+	t.Parallel()
+	f, err := os.Create(filepath.Join(t.TempDir(), "out.txt"))
+	require.NoError(t, err)
+	defer f.Close()
+	s := newScreen(f)
+	require.Equal(t, &screen{out: f}, s)
+	require.Equal(t, "plain", s.strong("plain"))
+}
+
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	half := dsr.Progress{

@@ -20,8 +20,8 @@ type screen struct {
 	number int // of the last heading
 }
 
-// newScreen looks at what a file is. NO_COLOR, whatever its value, keeps a
-// terminal colourless.
+// newScreen looks at what a file is. A NO_COLOR in the environment that is not
+// empty keeps a terminal colourless.
 func newScreen(f *os.File) *screen {
 	info, err := f.Stat()
 	live := err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
