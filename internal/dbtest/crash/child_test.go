@@ -2,6 +2,7 @@ package crash_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -9,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -49,6 +51,14 @@ type task struct {
 	// KillAt is the number of the point at which the process kills itself;
 	// 0 for never.
 	KillAt int
+	// StopAt is the name of the point at which the process stands still
+	// until it is told to go on.
+	StopAt string
+	// Lease is how long a process keeps the request that does not go on.
+	// Defaults to lease.
+	Lease time.Duration
+	// Ahead is how far the clock of the process is ahead.
+	Ahead time.Duration
 	// Unjournalled switches the journal off.
 	Unjournalled bool
 	// Meddle lists what another writer does before the first chunk is
@@ -129,7 +139,8 @@ func (t *task) engine(store dsr.Store, shopDB, crmDB *sql.DB) (*dsr.Engine, erro
 		Policies:     []graph.Policy{forget()},
 		Destinations: map[string]storage.Destination{"folder": storage.NewFolder(filepath.Join(t.Dir, "packages"), nil)},
 		Store:        store, Keyring: keyring, Spool: dsr.NewDirSpool(filepath.Join(t.Dir, "spool")),
-		Limits: dsr.Limits{ChunkRows: chunkRows}, Lease: lease, NewID: func() string { return requestID },
+		Limits: dsr.Limits{ChunkRows: chunkRows}, Lease: cmp.Or(t.Lease, lease),
+		Clock: func() time.Time { return time.Now().Add(t.Ahead) }, NewID: func() string { return requestID },
 	})
 }
 
@@ -195,6 +206,12 @@ func (t *task) hooked(ctx context.Context, shopDB, crmDB *sql.DB) context.Contex
 					}
 				}
 			}
+		}
+		if point == t.StopAt {
+			goOn := make(chan os.Signal, 1)
+			signal.Notify(goOn, syscall.SIGCONT)
+			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			<-goOn // this goroutine may be faster than the signal
 		}
 		if int(n) == t.KillAt {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)

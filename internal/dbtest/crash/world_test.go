@@ -83,9 +83,9 @@ func (w *world) reset(ctx context.Context) error {
 }
 
 // run lets a child do the task. It returns the points that the child passed,
-// and nil for the result when it was killed. At each point it calls at, which
-// says whether to kill the child now.
-func (w *world) run(ctx context.Context, t task, at func(passed int) bool) (*result, []string, error) {
+// and nil for the result when it was killed. It calls at when the child begins
+// and at each point.
+func (w *world) run(ctx context.Context, t task, at func(passed int, point string, child *os.Process) error) (*result, []string, error) {
 	t.Dir, t.Shop, t.Dialect, t.CRM = w.dir, w.shop.dsn, w.crm.dialect, w.crm.dsn
 	data, err := json.Marshal(t)
 	if err != nil {
@@ -111,9 +111,10 @@ func (w *world) run(ctx context.Context, t task, at func(passed int) bool) (*res
 	var res *result
 	lines := bufio.NewScanner(stdout)
 	lines.Buffer(nil, 1<<20)
-	if at != nil && at(0) {
-		err = cmd.Process.Kill()
+	if at == nil {
+		at = func(int, string, *os.Process) error { return nil }
 	}
+	err = at(0, "", cmd.Process)
 	for lines.Scan() {
 		line, last := strings.CutPrefix(lines.Text(), "= ")
 		if last {
@@ -121,9 +122,8 @@ func (w *world) run(ctx context.Context, t task, at func(passed int) bool) (*res
 			err = errors.Join(err, json.Unmarshal([]byte(line), res))
 			continue
 		}
-		if points = append(points, line); at != nil && at(len(points)) {
-			err = errors.Join(err, cmd.Process.Kill())
-		}
+		points = append(points, line)
+		err = errors.Join(err, at(len(points), line, cmd.Process))
 	}
 	err = errors.Join(err, lines.Err())
 	wait := cmd.Wait()
