@@ -15,7 +15,12 @@
 // Inside documents (JSON columns, arrays, and text columns for which the
 // dataset declares keys or an array) the database narrows the rows down and
 // the connector makes the final decision on the decoded document: scalars are
-// compared as text, numbers by value, so 1 equals "1".
+// compared as text, numbers by value, so 1 equals "1". PostgreSQL cannot ask
+// whether text is JSON, so a text column with declared keys is read whole there.
+//
+// FoldCase folds with the database's lower(), which in SQLite knows the letters
+// A to Z only; a column whose collation or type ignores letter case is compared
+// as it is. An index serves a folded comparison only if it is one on lower().
 //
 // # Values
 //

@@ -5,16 +5,22 @@ import (
 	"strings"
 )
 
+// fewValues is how many values of one criterion are compared as an array.
+// Without an index PostgreSQL goes through the whole array for every row, once
+// it keeps the plan of the statement; a join stays linear.
+const fewValues = 16
+
 // byArray compares every column with an array. It is the cheapest statement to
-// plan and to run, and answers all that is asked unless inputs have to be told
-// apart, compared as tuples or looked for in documents; not ok then.
+// plan and to run for a few values, and answers all that is asked unless inputs
+// have to be told apart, compared as tuples or looked for in documents; not ok
+// then.
 func (p postgres) byArray(r *reading) (fragment, bool) {
 	if r.via {
 		return fragment{}, false
 	}
 	var where []fragment
 	for _, sel := range r.selectors {
-		if sel.document != nil || len(sel.in) != 1 || len(sel.in[0].path) > 0 {
+		if len(sel.rows) > fewValues || sel.document != nil || len(sel.in) != 1 || len(sel.in[0].path) > 0 {
 			return fragment{}, false
 		}
 		in := sel.in[0]
@@ -29,7 +35,11 @@ func (p postgres) byArray(r *reading) (fragment, bool) {
 		}
 		array := "?::" + typ + "[]"
 		if in.folds() {
-			array = "ARRAY(SELECT lower(u.v) FROM unnest(?::text[]) AS u(v))"
+			value := "u.v"
+			if in.column.collation != "" {
+				value += " COLLATE " + in.column.collation
+			}
+			array = "ARRAY(SELECT lower(" + value + ") FROM unnest(?::" + typ + "[]) AS u(v))"
 		}
 		where = append(where, fragment{
 			sql:  fmt.Sprintf("%s = ANY(%s)", p.comparable(in, r.expr(in.column)), array),

@@ -149,11 +149,14 @@ func (s sqlite) comparable(in listColumn, expr string) string {
 func (s sqlite) list(columns []listColumn, rows [][]any) fragment {
 	selects := make([]string, len(columns))
 	for i, in := range columns {
-		at := fmt.Sprintf("'$[%d]'", i)
-		expr := "json_extract(u.value, " + at + ")"
+		at := fmt.Sprintf("$[%d]", i)
+		expr, typ, digits := "json_extract(u.value, '"+at+"')", "json_type(u.value, '"+at+"')", at+".x"
+		if len(columns) == 1 {
+			expr, typ, digits = "u.value", "u.type", "$.x"
+		}
 		for _, row := range rows {
 			if _, ok := row[i].(map[string]string); ok {
-				expr = fmt.Sprintf("CASE json_type(u.value, %s) WHEN 'object' THEN unhex(json_extract(u.value, '$[%d].x')) ELSE %s END", at, i, expr)
+				expr = fmt.Sprintf("CASE %s WHEN 'object' THEN unhex(json_extract(u.value, '%s')) ELSE %s END", typ, digits, expr)
 				break
 			}
 		}
@@ -165,7 +168,16 @@ func (s sqlite) list(columns []listColumn, rows [][]any) fragment {
 		}
 		selects[i] = fmt.Sprintf("%s AS v%d", expr, i)
 	}
-	text, _ := encodeJSON(rows)
+	var list any = rows
+	if len(columns) == 1 {
+		// A flat list spares SQLite the parsing of every element.
+		flat := make([]any, len(rows))
+		for i, row := range rows {
+			flat[i] = row[0]
+		}
+		list = flat
+	}
+	text, _ := encodeJSON(list)
 	return fragment{
 		sql:  "SELECT " + strings.Join(selects, ", ") + ", u.key AS n FROM json_each(?) AS u",
 		args: []any{string(text)},

@@ -148,6 +148,35 @@ func BenchmarkMany(b *testing.B) {
 	}
 }
 
+// BenchmarkFew looks ten values up among 100,000 rows by two indexes: slow as
+// soon as one of them is not used.
+func BenchmarkFew(b *testing.B) {
+	const rows = 100_000
+	for _, d := range dialects {
+		db := d.open(b)
+		exec(b, db, `CREATE TABLE people (id bigint PRIMARY KEY, email varchar(100), name varchar(100))`, series(d, rows),
+			`CREATE INDEX people_email ON people (email)`)
+		if d.dialect == sqlconn.PostgreSQL {
+			exec(b, db, `ANALYZE people`)
+		}
+		var emails, ids []any
+		for i := range 10 {
+			emails, ids = append(emails, fmt.Sprintf("p%d@example.com", 1000*i+1)), append(ids, int64(1000*i+1))
+		}
+		connector := sqlconn.New(db, d.dialect, nil)
+		for _, via := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%s/via=%v", d.name, via), func(b *testing.B) {
+				query := &dsr.Query{Collection: table("people", "id", "email", "name"), Columns: []string{"name"}, Via: via,
+					Criteria: []dsr.Criterion{where(graph.Path{"email"}, emails...), where(graph.Path{"id"}, ids...)}}
+				for b.Loop() {
+					values, _ := read(b, connector, query)
+					require.Len(b, values, 10)
+				}
+			})
+		}
+	}
+}
+
 func pairs(values [][]any) [][]any {
 	out := make([][]any, len(values))
 	for i := range values {

@@ -244,3 +244,21 @@ func TestMySQLSettings(t *testing.T) {
 		require.Equal(t, want, rows, settings)
 	}
 }
+
+// TestHeldBackRows: a trigger that drops an update in silence must not look
+// like a row that was written.
+func TestHeldBackRows(t *testing.T) {
+	t.Parallel()
+	db := dialects[0].open(t)
+	exec(t, db, `CREATE TABLE people (id int PRIMARY KEY, mail text)`, `INSERT INTO people VALUES (1, 'a'), (2, 'b')`,
+		`CREATE FUNCTION drop_it() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF OLD.id = 2 THEN RETURN NULL; END IF; RETURN NEW; END'`,
+		`CREATE TRIGGER held BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION drop_it()`)
+	connector := sqlconn.New(db, sqlconn.PostgreSQL, nil)
+	collection := table("people", "id", "mail")
+	_, err := connector.Apply(t.Context(), &dsr.Chunk{Collection: collection, Key: []graph.Path{{"id"}}, Rows: []dsr.RowChange{
+		{Key: []any{int64(1)}, Set: []dsr.Change{{Path: []any{"mail"}, Old: "a", New: "m"}}},
+		{Key: []any{int64(2)}, Set: []dsr.Change{{Path: []any{"mail"}, Old: "b", New: "m"}}}}})
+	require.ErrorContains(t, err, "fewer rows")
+	rows, _ := read(t, connector, &dsr.Query{Collection: collection, Columns: []string{"mail"}, Criteria: []dsr.Criterion{where(graph.Path{"id"}, int64(1), int64(2))}})
+	require.ElementsMatch(t, [][]any{{"a"}, {"b"}}, rows)
+}
