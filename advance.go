@@ -365,6 +365,9 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 		ch.Events = []Event{{Kind: "failed", Message: err.Error()}}
 		return r.setResults(ch)
 	})
+	if errors.Is(commitErr, ErrConflict) {
+		r.sweep(cleanup) // what was kept for a retry, too
+	}
 	if interrupted {
 		return nil, context.Cause(ctx)
 	}

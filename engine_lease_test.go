@@ -2,6 +2,7 @@ package dsr_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"testing"
@@ -70,15 +71,33 @@ func TestLostLeaseStopsTheFirst(t *testing.T) {
 			_, err := first.Requests().Advance(ctx, "r1")
 			require.ErrorIs(t, err, dsr.ErrConflict)
 			require.True(t, *hit)
-			for _, name := range w.spool.left(t) {
-				require.NoError(t, w.spool.Remove(t.Context(), "r1", name)) // what the first wrote after it was paused
-			}
 			require.NoError(t, w.check(t, done))
 			req, err := first.Requests().Get(t.Context(), "r1")
 			require.NoError(t, err)
 			require.Equal(t, done, req)
 		})
 	}
+}
+
+// One that fails after it was overtaken does not fill the spool again.
+func TestFailureAfterALostLeaseLeavesNoRows(t *testing.T) {
+	t.Parallel()
+	w, p := eraseShop(t)
+	first, second := newEngine(t, w.config(nil, p)), newEngine(t, w.config(nil, p))
+	submit(t, first, "email", "ada@example.com")
+	ctx, hit := at(t.Context(), "collected shop:customers", func() {
+		w.clock.add(time.Minute + time.Second)
+		_, err := second.Requests().Advance(t.Context(), "r1")
+		require.NoError(t, err)
+		w.db().fail("visits", errors.New("connection reset"))
+	})
+	_, err := first.Requests().Advance(ctx, "r1")
+	require.ErrorIs(t, err, dsr.ErrConflict)
+	require.True(t, *hit)
+	require.Empty(t, w.spool.left(t))
+	req, err := first.Requests().Get(t.Context(), "r1")
+	require.NoError(t, err)
+	require.NoError(t, w.check(t, req))
 }
 
 // slowConnector takes minutes for every read.
