@@ -148,7 +148,13 @@ func TestIdentitiesPrintNothing(t *testing.T) {
 			require.NotContains(t, fmt.Sprintf(verb, v), "43414e415259", verb)
 		}
 		require.NotContains(t, fmt.Sprint(v), "CANARY")
+		encoded, err := json.Marshal(v)
+		require.NoError(t, err)
+		require.NotContains(t, string(encoded), "CANARY")
 	}
+	var read dsr.Identities
+	require.NoError(t, json.Unmarshal([]byte(`{"email": ["CANARY@example.com"]}`), &read))
+	require.Equal(t, "CANARY@example.com", read["email"][0])
 	require.Equal(t, "[redacted]", ids.LogValue().String())
 }
 

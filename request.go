@@ -1,6 +1,7 @@
 package dsr
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -60,6 +61,10 @@ func (ids Identities) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redact
 
 // LogValue implements [slog.LogValuer] without showing a value.
 func (ids Identities) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON implements [json.Marshaler] without showing a value, so that no
+// log and no answer of a host's API does; they are read from JSON as ever.
+func (ids Identities) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
 // Submission asks for a policy to be applied to a data subject.
 type Submission struct {
