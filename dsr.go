@@ -164,10 +164,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	if e.config.Executor == nil {
 		return errors.New("dsr: no Executor is configured; set Config.Executor or call Advance yourself")
 	}
-	if err := e.enqueueOpen(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil // stopped before it began; the store keeps what waits
-		}
+	err := e.enqueueOpen(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil // stopped before it began; the store keeps what waits
+	case err != nil:
 		return err
 	}
 	return e.config.Executor.Run(ctx, func(ctx context.Context, j Job) error {

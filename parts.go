@@ -21,8 +21,8 @@ const (
 )
 
 // create opens a part for writing.
-func (r *run) create(ctx context.Context, part, purpose string) (io.WriteCloser, error) {
-	return &partWriter{run: r, ctx: ctx, part: part, purpose: purpose}, nil
+func (r *run) create(ctx context.Context, part, purpose string) io.WriteCloser {
+	return &partWriter{run: r, ctx: ctx, part: part, purpose: purpose}
 }
 
 // createSealed opens a part of the spool itself for sealed writing.

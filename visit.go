@@ -69,11 +69,7 @@ func (i *input) isFull() bool {
 
 // read asks for all rows that the step's inputs find and spools them.
 func (r *run) read(ctx context.Context, s *step, round int) (err error) {
-	w, err := r.create(ctx, rowsPart(s, round), keySpool)
-	if err != nil {
-		return err
-	}
-	out := newRowWriter(w)
+	out := newRowWriter(r.create(ctx, rowsPart(s, round), keySpool))
 	defer func() {
 		err = errors.Join(err, out.close())
 		if err != nil {
