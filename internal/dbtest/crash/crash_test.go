@@ -160,6 +160,9 @@ func (w *world) killAtRandom(ctx context.Context, rnd *rand.Rand, points int) (v
 	}
 	for range 1 + rnd.IntN(2) {
 		line, delay := rnd.IntN(points), time.Duration(rnd.IntN(5000))*time.Microsecond
+		if rnd.IntN(8) == 0 { // while it starts, submits and plans
+			line, delay = 0, time.Duration(rnd.IntN(300_000))*time.Microsecond
+		}
 		_, _, err := w.run(ctx, task{}, func(passed int, _ string, child *os.Process) error {
 			if passed != line {
 				return nil
