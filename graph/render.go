@@ -101,14 +101,14 @@ func (pic *picture) lines(s *Step) []string {
 	}
 	const most = 6 // fields; the text form has them all
 	for _, sel := range s.Access {
-		lines = append(lines, nameText(sel.Rule)+" hands over "+joinMost(pathTexts(sel.Fields), most))
+		lines = append(lines, "hands over "+joinMost(pathTexts(sel.Fields), most)+" "+rulesText([]string{sel.Rule}))
 	}
 	if e := s.Erase; e != nil {
 		switch {
 		case e.Delete:
-			lines = append(lines, namesText(e.Rules)+" deletes the rows")
+			lines = append(lines, "deletes its rows "+rulesText(e.Rules))
 		case len(e.Fields) > 0:
-			lines = append(lines, namesText(e.Rules)+" masks "+joinMost(maskTexts(e.Fields), most))
+			lines = append(lines, "masks "+joinMost(maskTexts(e.Fields), most)+" "+rulesText(e.Rules))
 		}
 		if len(e.Kept) > 0 {
 			var kept []Path

@@ -129,7 +129,7 @@ func (pic *picture) textStep(s *Step, width int) {
 		line("cycle", "%d", s.Cycle)
 	}
 	for _, sel := range s.Access {
-		line("hands over", "%s", wrapped(pathTexts(sel.Fields), "(rule "+nameText(sel.Rule)+")"))
+		line("hands over", "%s", wrapped(pathTexts(sel.Fields), rulesText([]string{sel.Rule})))
 	}
 	if s.Erase != nil {
 		s.Erase.text(line)
@@ -140,11 +140,7 @@ func (pic *picture) textStep(s *Step, width int) {
 }
 
 func (e *Erase) text(line func(key, format string, args ...any)) {
-	noun := "rule"
-	if len(e.Rules) > 1 {
-		noun = "rules"
-	}
-	by := fmt.Sprintf("(%s %s)", noun, namesText(e.Rules))
+	by := rulesText(e.Rules)
 	switch {
 	case e.Delete:
 		line("deletes", "its rows %s", by)
@@ -156,6 +152,15 @@ func (e *Erase) text(line func(key, format string, args ...any)) {
 	for _, k := range e.Kept {
 		line("keeps", "%s: %s", pathText(k.Path), proseText(k.Reason))
 	}
+}
+
+// rulesText names the rules that do something, in brackets.
+func rulesText(rules []string) string {
+	noun := "rule"
+	if len(rules) > 1 {
+		noun = "rules"
+	}
+	return "(" + noun + " " + namesText(rules) + ")"
 }
 
 // wrapped joins items and breaks between them where a line would get long.
