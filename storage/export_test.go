@@ -5,6 +5,13 @@ import (
 	"syscall"
 )
 
+// Named makes a folder give every upload a name, as it does where there are no
+// unnamed files.
+func Named(f *Folder) *Folder {
+	f.named = true
+	return f
+}
+
 // FillDisk makes every write of an upload that goes beyond room bytes fail as
 // a full disk does, and its Sync too when room is negative.
 func FillDisk(u Upload, room int) {

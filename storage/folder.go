@@ -13,18 +13,22 @@ import (
 	"time"
 )
 
-// Uploads are written under names of this shape until they are committed.
+// Uploads are written under names of this shape until they are committed,
+// where the file system has no files without a name.
 const (
 	tempPrefix = ".dsr-upload-"
 	tempSuffix = ".tmp"
 )
 
 // Folder is a [Destination] in a local directory. Files can be read by their
-// owner only. Processes may share a folder.
+// owner only. Processes may share a folder. On Linux a process that dies leaves
+// nothing of an unfinished upload; elsewhere, and on file systems without
+// unnamed files, Sweep removes what it left.
 type Folder struct {
 	dir   string
 	stale time.Duration
 	now   func() time.Time
+	named bool // gives every upload a name, for tests
 }
 
 // FolderOptions tune a [Folder].
@@ -68,12 +72,19 @@ func (f *Folder) Create(ctx context.Context, name string) (Upload, error) {
 	if err := makeDir(f.dir); err != nil {
 		return nil, f.fail("create the folder", err)
 	}
-	temp := filepath.Join(f.dir, tempPrefix+rand.Text()+tempSuffix)
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	u := &upload{folder: f, temp: filepath.Join(f.dir, tempPrefix+rand.Text()+tempSuffix), target: filepath.Join(f.dir, name)}
+	if !f.named {
+		if file, err := openUnnamed(f.dir); err == nil {
+			u.file, u.unnamed = file, file
+			return u, nil
+		}
+	}
+	file, err := os.OpenFile(u.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, f.fail("start an upload", err)
 	}
-	return &upload{folder: f, file: file, temp: temp, target: filepath.Join(f.dir, name)}, nil
+	u.file = file
+	return u, nil
 }
 
 // Sweep removes what crashed uploads left in the folder and returns how many
@@ -136,6 +147,7 @@ type tempFile interface {
 type upload struct {
 	folder       *Folder
 	file         tempFile
+	unnamed      *os.File // the file, where it has no name before Commit
 	temp, target string
 	err          error // why Commit must fail
 	over         bool
@@ -169,10 +181,14 @@ func (u *upload) Commit(ctx context.Context) error {
 			err = u.folder.fail("write to disk", e)
 		}
 	}
+	placed := false
+	if err == nil && u.unnamed != nil {
+		placed, err = u.place()
+	}
 	if e := u.file.Close(); e != nil && err == nil {
 		err = u.folder.fail("close", e)
 	}
-	if err == nil {
+	if err == nil && !placed {
 		if e := os.Rename(u.temp, u.target); e != nil {
 			err = u.folder.fail("rename into place", e)
 		}
@@ -187,12 +203,29 @@ func (u *upload) Commit(ctx context.Context) error {
 	return nil
 }
 
+// place names a file that has none: as its target, or, where that exists, for
+// being renamed over it.
+func (u *upload) place() (placed bool, err error) {
+	err = giveName(u.unnamed, u.target)
+	if errors.Is(err, fs.ErrExist) {
+		err = giveName(u.unnamed, u.temp)
+		return false, err
+	}
+	if err != nil {
+		return false, u.folder.fail("move into place", err)
+	}
+	return true, nil
+}
+
 func (u *upload) Abort() error {
 	if u.over {
 		return nil
 	}
 	u.over = true
 	_ = u.file.Close()
+	if u.unnamed != nil {
+		return nil
+	}
 	if err := os.Remove(u.temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return u.folder.fail("remove an aborted upload", err)
 	}

@@ -2,9 +2,11 @@ package storage_test
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -79,10 +81,36 @@ func TestFolderCommit(t *testing.T) {
 	require.Equal(t, "again", content(t, dir, "r1.json"))
 }
 
+// A process that dies leaves nothing of an unfinished upload: it has no name
+// before it is committed.
+func TestFolderLeavesNothing(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		return // other systems have no unnamed files; see TestFolderSweep
+	}
+	dir := t.TempDir()
+	folder := storage.NewFolder(dir, nil)
+	for _, text := range []string{"first", "second"} {
+		before := names(t, dir)
+		up, err := folder.Create(t.Context(), "r1.json")
+		require.NoError(t, err)
+		_, err = up.Write([]byte(text))
+		require.NoError(t, err)
+		require.Equal(t, before, names(t, dir))
+		require.NoError(t, up.Commit(t.Context()))
+		require.Equal(t, []string{"r1.json"}, names(t, dir))
+		require.Equal(t, text, content(t, dir, "r1.json"))
+	}
+	up, err := folder.Create(t.Context(), "r1.json")
+	require.NoError(t, err)
+	require.NoError(t, up.Abort())
+	require.Equal(t, "second", content(t, dir, "r1.json"))
+}
+
 func TestFolderAbort(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	folder := storage.NewFolder(dir, nil)
+	folder := storage.Named(storage.NewFolder(dir, nil))
 	put(t, folder, "r1.json", "old")
 	up, err := folder.Create(t.Context(), "r1.json")
 	require.NoError(t, err)
@@ -145,6 +173,9 @@ func TestFolderFailures(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			folder := storage.NewFolder(dir, nil)
+			if errors.Is(test.want, fs.ErrNotExist) {
+				storage.Named(folder)
+			}
 			put(t, folder, canary, "old")
 			up, err := folder.Create(t.Context(), canary)
 			require.NoError(t, err)
@@ -223,7 +254,7 @@ func TestFolderSweep(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now()
 	clock := func() time.Time { return now }
-	folder := storage.NewFolder(dir, &storage.FolderOptions{Now: clock})
+	folder := storage.Named(storage.NewFolder(dir, &storage.FolderOptions{Now: clock}))
 	put(t, folder, "kept.json", "kept")
 
 	for range 2 { // a crash: uploads that nobody ends
@@ -252,7 +283,7 @@ func TestFolderSweep(t *testing.T) {
 	require.Equal(t, 2, n)
 	require.Equal(t, []string{".dsr-upload-dir.tmp", ".dsr-upload-other", "kept.json"}, names(t, dir))
 
-	short := storage.NewFolder(dir, &storage.FolderOptions{StaleAfter: time.Minute, Now: clock})
+	short := storage.Named(storage.NewFolder(dir, &storage.FolderOptions{StaleAfter: time.Minute, Now: clock}))
 	_, err = short.Create(t.Context(), "lost.json")
 	require.NoError(t, err)
 	now = now.Add(2 * time.Minute)
