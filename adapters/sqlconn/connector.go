@@ -40,6 +40,7 @@ type Connector struct {
 	readOnly bool
 	schema   string
 	attempts int
+	err      error // what New found wrong
 
 	mu     sync.Mutex
 	tables map[tableName]*table
@@ -53,15 +54,20 @@ var (
 )
 
 // New returns a connector over db, which speaks the dialect. It asks the
-// database nothing. It panics on a nil db or an unknown dialect, which are
-// mistakes of the program.
+// database nothing. With a nil db or an unknown dialect, every method of the
+// connector returns an error that says so.
 func New(db *sql.DB, d Dialect, opts *Options) *Connector {
+	var faults []string
 	if db == nil {
-		panic("sqlconn: New: the database is nil")
+		faults = append(faults, "the database is nil; open one with sql.Open")
 	}
 	impl, ok := dialectOf(d)
 	if !ok {
-		panic(fmt.Sprintf("sqlconn: New: unknown dialect %q: want %q, %q or %q", d, PostgreSQL, MySQL, SQLite))
+		faults = append(faults, fmt.Sprintf("the dialect %q is unknown; the dialects are %q, %q and %q", d, PostgreSQL, MySQL, SQLite))
+	}
+	var err error
+	if faults != nil {
+		err = errors.New("sqlconn: New: " + strings.Join(faults, "; "))
 	}
 	var o Options
 	if opts != nil {
@@ -73,12 +79,16 @@ func New(db *sql.DB, d Dialect, opts *Options) *Connector {
 		readOnly: o.ReadOnly,
 		schema:   o.Schema,
 		attempts: cmp.Or(max(o.Attempts, 0), 5),
+		err:      err,
 		tables:   make(map[tableName]*table),
 	}
 }
 
 // Ping reports whether the database can be reached now.
 func (c *Connector) Ping(ctx context.Context) error {
+	if c.err != nil {
+		return c.err
+	}
 	if err := c.db.PingContext(ctx); err != nil {
 		return failure(ctx, "ping", "", err)
 	}
@@ -90,6 +100,9 @@ func (c *Connector) Ping(ctx context.Context) error {
 // [dsr.ErrNoCollection] when there is no such table or view, and an error that
 // names every declared field for which the table has no column.
 func (c *Connector) Describe(ctx context.Context, collection *graph.Collection) (*dsr.Schema, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
 	t, err := c.load(ctx, collection)
 	if err != nil {
 		return nil, err

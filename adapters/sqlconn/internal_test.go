@@ -2,6 +2,7 @@ package sqlconn
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/graph"
 )
 
 func TestSplice(t *testing.T) {
@@ -167,7 +169,31 @@ func TestCompileRefusesEmptiness(t *testing.T) {
 
 func TestNewRefusesMistakes(t *testing.T) {
 	t.Parallel()
-	require.Panics(t, func() { New(nil, SQLite, nil) })
-	_, ok := dialectOf("oracle")
-	require.False(t, ok)
+	n := 0
+	const noDatabase, noDialect = "the database is nil; open one with sql.Open", `the dialect "oracle" is unknown; the dialects are "postgresql", "mysql" and "sqlite"`
+	for _, test := range []struct {
+		db      *sql.DB
+		dialect Dialect
+		want    string
+	}{
+		{nil, SQLite, "sqlconn: New: " + noDatabase},
+		{&sql.DB{}, "oracle", "sqlconn: New: " + noDialect},
+		{nil, "oracle", "sqlconn: New: " + noDatabase + "; " + noDialect},
+	} {
+		c := New(test.db, test.dialect, nil)
+		require.EqualError(t, c.Ping(t.Context()), test.want)
+		_, err := c.Describe(t.Context(), &graph.Collection{Name: "people"})
+		require.EqualError(t, err, test.want)
+		for _, err := range c.Read(t.Context(), &dsr.Query{}) {
+			require.EqualError(t, err, test.want)
+			n++
+		}
+		_, err = c.DryRead(t.Context(), &dsr.Query{})
+		require.EqualError(t, err, test.want)
+		_, err = c.Apply(t.Context(), &dsr.Chunk{})
+		require.EqualError(t, err, test.want)
+		_, err = c.DryApply(t.Context(), &dsr.Chunk{})
+		require.EqualError(t, err, test.want)
+	}
+	require.Equal(t, 3, n, "each read yields its error")
 }

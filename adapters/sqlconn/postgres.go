@@ -65,7 +65,7 @@ func (p postgres) literal(s string) string {
 
 func (p postgres) encode(c *column, v any) (any, bool) {
 	var s string
-	ok := false
+	var ok bool
 	switch c.form {
 	case formTime:
 		var t time.Time

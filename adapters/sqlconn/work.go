@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/godsr/dsr"
-	"github.com/godsr/dsr/graph"
 )
 
 // work is a chunk, checked and brought into the types of its columns.
@@ -74,6 +73,9 @@ func (w *writing) assignments(prefix string, value func(c *column, expr string) 
 // prepare checks a chunk. A chunk that addresses no row, or a row without a
 // whole key, is refused.
 func (c *Connector) prepare(ctx context.Context, ch *dsr.Chunk) (*work, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
 	name := ""
 	if ch.Collection != nil {
 		name = ch.Collection.Name
@@ -99,7 +101,7 @@ func (c *Connector) prepare(ctx context.Context, ch *dsr.Chunk) (*work, error) {
 		return nil, err
 	}
 	for i := range ch.Rows {
-		if err := w.addRow(i, &ch.Rows[i], ch.Collection); err != nil {
+		if err := w.addRow(i, &ch.Rows[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -168,7 +170,7 @@ func (t *table) addressedBy(names []string) bool {
 	})
 }
 
-func (w *work) addRow(i int, row *dsr.RowChange, collection *graph.Collection) error {
+func (w *work) addRow(i int, row *dsr.RowChange) error {
 	r := workRow{result: i, key: row.Key}
 	fits, nulls := true, 0
 	for j, v := range row.Key {

@@ -104,7 +104,7 @@ func BenchmarkMemory(b *testing.B) {
 				require.NoError(b, db.Close())
 				marks = append(marks, peak(b, dsn, shape, rows))
 			}
-			for b.Loop() { //nolint:revive // measured once, in children
+			for b.Loop() { // measured once, in children
 			}
 			b.ReportMetric(marks[0], "MiB-at-10k")
 			b.ReportMetric(marks[1], "MiB-at-1M")
