@@ -110,6 +110,9 @@ type Schema struct {
 	// ReferencedBy are the foreign keys of other tables, and of this one,
 	// that point at this table.
 	ReferencedBy []ForeignKey
+	// References are the table's own foreign keys, those that point at the
+	// table itself included.
+	References []ForeignKey
 	// ReadOnly says that the connection cannot write, and why.
 	ReadOnly string
 	// Keyless says that rows can be addressed by any of their columns
@@ -169,13 +172,17 @@ func (s *Schema) Column(name string) (*Column, bool) {
 type ForeignKey struct {
 	// Name is the constraint's name, for messages.
 	Name string
-	// Table is the referring table, as Schema.Table spells it.
+	// Table is the other table, as its Schema.Table spells it: in
+	// Schema.ReferencedBy the one that refers, in Schema.References the
+	// one that is referred to.
 	Table string
-	// Columns of Table refer to References of the described table.
+	// Columns of the table that refers point at References of the one
+	// that is referred to, part by part.
 	Columns    []string
 	References []string
-	// OnDelete is what a deletion does: "restrict" (also for no action),
-	// "cascade", "set null" or "set default".
+	// OnDelete is what the deletion of a row that is referred to does:
+	// "restrict" (also for no action), "cascade", "set null" or "set
+	// default".
 	OnDelete string
 }
 

@@ -16,7 +16,7 @@ func schemaChecks() []Check {
 			described, describe),
 		newCheck("lengths", "a schema tells the longest text of a column in characters",
 			described, lengths, Lengths),
-		newCheck("foreign keys", "a schema names the foreign keys that point at the table, its own included",
+		newCheck("foreign keys", "a schema names the foreign keys that point at the table, its own included, and those of the table itself",
 			related, foreignKeys, ForeignKeys),
 		newCheck("no collection", "a table that does not exist is dsr.ErrNoCollection; reading or changing it fails",
 			people, noCollection),
@@ -114,24 +114,35 @@ func foreignKeys(ctx context.Context, s *session) error {
 		}
 		schemas[i], names[s.tables[i].Name()] = schema, schema.Table
 	}
-	var want []dsr.ForeignKey
+	referencedBy, references := make(map[string][]dsr.ForeignKey), make(map[string][]dsr.ForeignKey)
 	for _, t := range s.tables {
 		for _, fk := range t.ForeignKeys {
-			want = append(want, dsr.ForeignKey{
-				Table: names[t.Name()], Columns: fk.Columns, References: fk.References, OnDelete: fk.OnDelete,
-			})
+			told := dsr.ForeignKey{Columns: fk.Columns, References: fk.References, OnDelete: fk.OnDelete}
+			told.Table = names[t.Name()]
+			referencedBy[fk.Parent] = append(referencedBy[fk.Parent], told)
+			told.Table = names[fk.Parent]
+			references[t.Name()] = append(references[t.Name()], told)
 		}
 	}
-	if got := schemas[0].ReferencedBy; len(got) != len(want) {
-		return fmt.Errorf("%d foreign keys point at the table, want %d", len(got), len(want))
+	for i, t := range s.tables {
+		if err := sameReferences(schemas[i].ReferencedBy, referencedBy[t.Name()]); err != nil {
+			return fmt.Errorf("the foreign keys that point at %s: %w", t.Name(), err)
+		}
+		if err := sameReferences(schemas[i].References, references[t.Name()]); err != nil {
+			return fmt.Errorf("the foreign keys of %s: %w", t.Name(), err)
+		}
+	}
+	return nil
+}
+
+func sameReferences(got, want []dsr.ForeignKey) error {
+	if len(got) != len(want) {
+		return fmt.Errorf("the schema tells %d, want %d", len(got), len(want))
 	}
 	for _, w := range want {
-		if !slices.ContainsFunc(schemas[0].ReferencedBy, func(got dsr.ForeignKey) bool { return sameReference(got, w) }) {
-			return fmt.Errorf("the foreign key of %s (%q to %q, on delete %s) is not told as such", w.Table, w.Columns, w.References, w.OnDelete)
+		if !slices.ContainsFunc(got, func(fk dsr.ForeignKey) bool { return sameReference(fk, w) }) {
+			return fmt.Errorf("the one with %s (%q to %q, on delete %s) is not told as such", w.Table, w.Columns, w.References, w.OnDelete)
 		}
-	}
-	if got := schemas[1].ReferencedBy; len(got) != 0 {
-		return fmt.Errorf("%d foreign keys point at a table that nothing refers to", len(got))
 	}
 	return nil
 }

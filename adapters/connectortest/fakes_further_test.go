@@ -206,6 +206,17 @@ func furtherFakes() []furtherFake {
 				}
 			})
 		}},
+		{"foreign keys", "those of the table itself are not told", func(f *fake) {
+			f.editSchema(func(s *dsr.Schema) { s.References = nil })
+		}},
+		{"foreign keys", "those of the table itself name the table that refers", func(f *fake) {
+			f.editSchema(func(s *dsr.Schema) {
+				s.References = slices.Clone(s.References)
+				for i := range s.References {
+					s.References[i].Table = s.Table
+				}
+			})
+		}},
 		{"keyless", "the schema does not tell", func(f *fake) {
 			f.editSchema(func(s *dsr.Schema) { s.Keyless = false })
 		}},

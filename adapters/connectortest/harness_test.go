@@ -22,7 +22,8 @@ func memoryHarness(decorate func(*memory.Connector) dsr.Connector) connectortest
 			for _, t := range s.Tables {
 				rows[t.Name()] = t.Rows
 				schemas[t.Name()] = dsr.Schema{
-					Table: t.Name(), Columns: t.Columns, Key: t.Key, ReferencedBy: references(s, t.Name()), Keyless: len(t.Key) == 0,
+					Table: t.Name(), Columns: t.Columns, Key: t.Key, Keyless: len(t.Key) == 0,
+					ReferencedBy: referencedBy(s, t.Name()), References: references(t),
 				}
 			}
 			conn := memory.NewConnector(rows, &memory.ConnectorOptions{ReadOnly: s.ReadOnly, Schemas: schemas})
@@ -31,7 +32,7 @@ func memoryHarness(decorate func(*memory.Connector) dsr.Connector) connectortest
 	}
 }
 
-func references(s connectortest.Setup, parent string) []dsr.ForeignKey {
+func referencedBy(s connectortest.Setup, parent string) []dsr.ForeignKey {
 	var keys []dsr.ForeignKey
 	for _, t := range s.Tables {
 		for _, fk := range t.ForeignKeys {
@@ -39,6 +40,14 @@ func references(s connectortest.Setup, parent string) []dsr.ForeignKey {
 				keys = append(keys, dsr.ForeignKey{Table: t.Name(), Columns: fk.Columns, References: fk.References, OnDelete: fk.OnDelete})
 			}
 		}
+	}
+	return keys
+}
+
+func references(t connectortest.Table) []dsr.ForeignKey {
+	var keys []dsr.ForeignKey
+	for _, fk := range t.ForeignKeys {
+		keys = append(keys, dsr.ForeignKey{Table: fk.Parent, Columns: fk.Columns, References: fk.References, OnDelete: fk.OnDelete})
 	}
 	return keys
 }

@@ -144,6 +144,7 @@ func (c *Connector) Describe(ctx context.Context, collection *graph.Collection) 
 		s.Columns = slices.Clone(s.Columns)
 		s.Key = slices.Clone(s.Key)
 		s.ReferencedBy = slices.Clone(s.ReferencedBy)
+		s.References = slices.Clone(s.References)
 	} else {
 		s = derivedSchema(collection)
 	}

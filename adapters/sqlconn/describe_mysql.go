@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/godsr/dsr"
@@ -22,13 +23,20 @@ const mysqlIndexes = `SELECT INDEX_NAME, COLUMN_NAME, SEQ_IN_INDEX, SUB_PART IS 
 FROM information_schema.STATISTICS
 WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`
 
-const mysqlForeignKeys = `SELECT k.CONSTRAINT_NAME, k.TABLE_SCHEMA, k.TABLE_NAME, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME,
-	r.DELETE_RULE, k.ORDINAL_POSITION
+const mysqlForeignKeys = `SELECT k.CONSTRAINT_NAME, k.TABLE_SCHEMA, k.TABLE_NAME, k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME,
+	k.TABLE_SCHEMA = ? AND k.TABLE_NAME = ?, k.REFERENCED_TABLE_SCHEMA = ? AND k.REFERENCED_TABLE_NAME = ?,
+	k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, k.ORDINAL_POSITION
 FROM information_schema.KEY_COLUMN_USAGE k
 JOIN information_schema.REFERENTIAL_CONSTRAINTS r
 	ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
-WHERE k.REFERENCED_TABLE_SCHEMA = ? AND k.REFERENCED_TABLE_NAME = ?
+WHERE k.TABLE_SCHEMA = ? AND k.TABLE_NAME = ? AND k.REFERENCED_TABLE_NAME IS NOT NULL
+	OR k.REFERENCED_TABLE_SCHEMA = ? AND k.REFERENCED_TABLE_NAME = ?
 ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION`
+
+// mysqlGeometries are the types that cannot be read as text.
+var mysqlGeometries = []string{
+	"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geomcollection", "geometrycollection",
+}
 
 // mysqlChecks finds MariaDB's JSON columns, which are text with a check.
 const mysqlChecks = `SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS
@@ -163,7 +171,7 @@ func (mysql) classify(c *column, typ string, length, scale, precision int) {
 		set(dsr.ColumnUUID, formUUID, "")
 	default:
 		set(dsr.ColumnOther, formOther, "")
-		if strings.Contains("geometry point linestring polygon multipoint multilinestring multipolygon geomcollection geometrycollection", typ) {
+		if slices.Contains(mysqlGeometries, typ) {
 			c.Native = "geometry"
 		}
 	}
@@ -195,22 +203,28 @@ func (mysql) indexes(ctx context.Context, db querier, t *table) error {
 }
 
 func (mysql) foreignKeys(ctx context.Context, db querier, t *table) error {
-	return each(ctx, db, mysqlForeignKeys, []any{t.schema, t.name}, func(scan scanner) error {
-		var fk dsr.ForeignKey
-		var schema, name, column, reference, action string
+	var relations []relation
+	args := slices.Repeat([]any{t.schema, t.name}, 4)
+	err := each(ctx, db, mysqlForeignKeys, args, func(scan scanner) error {
+		var fk relation
+		var schema, name, parentSchema, parent, column, reference, action string
 		var position int
-		if err := scan(&fk.Name, &schema, &name, &column, &reference, &action, &position); err != nil {
+		if err := scan(&fk.Name, &schema, &name, &parentSchema, &parent, &fk.begins, &fk.ends,
+			&column, &reference, &action, &position); err != nil {
 			return err
 		}
 		if position == 1 {
-			fk.Table, fk.OnDelete = label(schema, name), deleteRule(action)
-			t.referencedBy = append(t.referencedBy, fk)
+			fk.child, fk.parent = label(schema, name), label(parentSchema, parent)
+			fk.OnDelete = deleteRule(action)
+			relations = append(relations, fk)
 		}
-		last := &t.referencedBy[len(t.referencedBy)-1]
+		last := &relations[len(relations)-1]
 		last.Columns = append(last.Columns, column)
 		last.References = append(last.References, reference)
 		return nil
 	})
+	t.relate(relations)
+	return err
 }
 
 // deleteRule spells a rule as [dsr.ForeignKey] does.

@@ -39,14 +39,20 @@ LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
 LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
 ORDER BY a.attnum`
 
-const postgresForeignKeys = `SELECT con.conname::text, n.nspname::text, c.relname::text, con.confdeltype::text,
+// postgresForeignKeys leaves out the copies that a key between partitioned
+// tables has for each partition that it points at.
+const postgresForeignKeys = `SELECT con.conname::text, n.nspname::text, c.relname::text, pn.nspname::text, p.relname::text,
+	con.conrelid = $1::text::oid, con.confrelid = $1::text::oid, con.confdeltype::text,
 	(SELECT json_agg(a.attname ORDER BY k.o) FROM unnest(con.conkey) WITH ORDINALITY AS k(num, o)
 		JOIN pg_catalog.pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.num)::text,
 	(SELECT json_agg(a.attname ORDER BY k.o) FROM unnest(con.confkey) WITH ORDINALITY AS k(num, o)
 		JOIN pg_catalog.pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.num)::text
 FROM pg_catalog.pg_constraint con
 JOIN pg_catalog.pg_class c ON c.oid = con.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE con.contype = 'f' AND con.confrelid = $1::text::oid AND con.conparentid = 0
+JOIN pg_catalog.pg_class p ON p.oid = con.confrelid JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+WHERE con.contype = 'f' AND (con.confrelid = $1::text::oid AND con.conparentid = 0
+	OR con.conrelid = $1::text::oid AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint up
+		WHERE up.oid = con.conparentid AND up.conrelid = con.conrelid))
 ORDER BY n.nspname, c.relname, con.conname`
 
 func (p postgres) describe(ctx context.Context, db querier, schema, name string) (*table, error) {
@@ -100,13 +106,14 @@ func (p postgres) describe(ctx context.Context, db querier, schema, name string)
 		return nil, err
 	}
 	t.key = inOrder(key)
+	var relations []relation
 	err = each(ctx, db, postgresForeignKeys, []any{oid}, func(scan scanner) error {
-		var fk dsr.ForeignKey
-		var schema, name, action, columns, references string
-		if err := scan(&fk.Name, &schema, &name, &action, &columns, &references); err != nil {
+		var fk relation
+		var schema, name, parentSchema, parent, action, columns, references string
+		if err := scan(&fk.Name, &schema, &name, &parentSchema, &parent, &fk.begins, &fk.ends, &action, &columns, &references); err != nil {
 			return err
 		}
-		fk.Table = label(schema, name)
+		fk.child, fk.parent = label(schema, name), label(parentSchema, parent)
 		fk.OnDelete = map[string]string{"c": "cascade", "n": "set null", "d": "set default"}[action]
 		if fk.OnDelete == "" {
 			fk.OnDelete = "restrict"
@@ -117,9 +124,10 @@ func (p postgres) describe(ctx context.Context, db querier, schema, name string)
 		if err := json.Unmarshal([]byte(references), &fk.References); err != nil {
 			return err
 		}
-		t.referencedBy = append(t.referencedBy, fk)
+		relations = append(relations, fk)
 		return nil
 	})
+	t.relate(relations)
 	return t, err
 }
 

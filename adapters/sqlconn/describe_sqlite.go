@@ -16,9 +16,15 @@ const sqliteColumns = `SELECT name, type, "notnull", pk, hidden FROM pragma_tabl
 const sqliteUnique = `SELECT min(i.name), count(*) FROM pragma_index_list(?1, ?2) AS l, pragma_index_info(l.name, ?2) AS i
 WHERE l."unique" AND NOT l.partial GROUP BY l.name`
 
-const sqliteForeignKeys = `SELECT m.name, f.id, f."from", coalesce(f."to", ''), f.on_delete
-FROM %s.sqlite_schema AS m, pragma_foreign_key_list(m.name, ?2) AS f
-WHERE m.type = 'table' AND f."table" = ?1 COLLATE NOCASE ORDER BY m.name, f.id, f.seq`
+// sqliteForeignKeys spells the table and the column that are referred to as
+// they are stored, not as the key's declaration does, which may also leave the
+// column out.
+const sqliteForeignKeys = `SELECT m.name, coalesce(p.name, f."table"), m.name = ?1, f."table" = ?1 COLLATE NOCASE, f.id, f."from",
+	coalesce((SELECT c.name FROM pragma_table_xinfo(f."table", ?2) AS c
+		WHERE c.name = f."to" COLLATE NOCASE OR f."to" IS NULL AND c.pk = f.seq + 1), f."to", ''), f.on_delete
+FROM %[1]s.sqlite_schema AS m JOIN pragma_foreign_key_list(m.name, ?2) AS f
+LEFT JOIN %[1]s.sqlite_schema AS p ON p.type = 'table' AND p.name = f."table" COLLATE NOCASE
+WHERE m.type = 'table' AND (m.name = ?1 OR f."table" = ?1 COLLATE NOCASE) ORDER BY m.name, f.id, f.seq`
 
 func (s sqlite) describe(ctx context.Context, db querier, schema, name string) (*table, error) {
 	if schema == "" {
@@ -35,10 +41,7 @@ WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE ORDER BY name = ?1 
 	if err != nil || t == nil {
 		return nil, err
 	}
-	t.label = t.name
-	if schema != "main" {
-		t.label = label(schema, t.name)
-	}
+	t.label = s.label(schema, t.name)
 	t.from = s.ident(schema) + "." + s.ident(t.name)
 	for _, step := range []func(context.Context, querier, *table) error{s.columns, s.unique, s.collations, s.foreignKeys} {
 		if err := step(ctx, db, t); err != nil {
@@ -54,6 +57,14 @@ WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE ORDER BY name = ?1 
 		return err
 	})
 	return t, err
+}
+
+// label leaves out the schema where it is the usual one.
+func (sqlite) label(schema, name string) string {
+	if schema == "main" {
+		return name
+	}
+	return label(schema, name)
 }
 
 func (s sqlite) columns(ctx context.Context, db querier, t *table) error {
@@ -104,7 +115,7 @@ func (sqlite) classify(c *column) {
 		c.affinity = affinityText
 	case has("BLOB"), declared == "", declared == "ANY":
 		c.affinity = affinityBlob
-	case has("REAL", "FLOA", "DOUB"):
+	case has("REAL", "FLOA", "DOUB"): //nolint:misspell // as SQLite looks for DOUBLE
 		c.affinity = affinityReal
 	default:
 		c.affinity = affinityNumeric
@@ -174,28 +185,24 @@ func (s sqlite) collations(ctx context.Context, db querier, t *table) error {
 }
 
 func (s sqlite) foreignKeys(ctx context.Context, db querier, t *table) error {
-	last := -1
-	var from string
-	return each(ctx, db, fmt.Sprintf(sqliteForeignKeys, s.ident(t.schema)), []any{t.name, t.schema}, func(scan scanner) error {
-		var name, column, reference, action string
+	var relations []relation
+	err := each(ctx, db, fmt.Sprintf(sqliteForeignKeys, s.ident(t.schema)), []any{t.name, t.schema}, func(scan scanner) error {
+		var fk relation
+		var child, parent, column, reference, action string
 		var id int
-		if err := scan(&name, &id, &column, &reference, &action); err != nil {
+		if err := scan(&child, &parent, &fk.begins, &fk.ends, &id, &column, &reference, &action); err != nil {
 			return err
 		}
-		if id != last || name != from {
-			last, from = id, name
-			fk := dsr.ForeignKey{Name: fmt.Sprintf("%s.%d", name, id), Table: name, OnDelete: deleteRule(action)}
-			if t.schema != "main" {
-				fk.Table = label(t.schema, name)
-			}
-			t.referencedBy = append(t.referencedBy, fk)
+		fk.Name = fmt.Sprintf("%s.%d", child, id)
+		if len(relations) == 0 || relations[len(relations)-1].Name != fk.Name {
+			fk.child, fk.parent, fk.OnDelete = s.label(t.schema, child), s.label(t.schema, parent), deleteRule(action)
+			relations = append(relations, fk)
 		}
-		fk := &t.referencedBy[len(t.referencedBy)-1]
-		if reference == "" && len(fk.Columns) < len(t.key) {
-			reference = t.key[len(fk.Columns)]
-		}
-		fk.Columns = append(fk.Columns, column)
-		fk.References = append(fk.References, reference)
+		last := &relations[len(relations)-1]
+		last.Columns = append(last.Columns, column)
+		last.References = append(last.References, reference)
 		return nil
 	})
+	t.relate(relations)
+	return err
 }

@@ -16,6 +16,7 @@ type table struct {
 	columns             []*column
 	key                 []string
 	referencedBy        []dsr.ForeignKey
+	references          []dsr.ForeignKey
 	readOnly            string
 	noDelete            string
 }
@@ -100,6 +101,7 @@ func (t *table) describe(collection *graph.Collection, readOnly bool) *dsr.Schem
 		Table:        t.label,
 		Key:          slices.Clone(t.key),
 		ReferencedBy: slices.Clone(t.referencedBy),
+		References:   slices.Clone(t.references),
 		ReadOnly:     t.readOnly,
 		Keyless:      true,
 	}
@@ -113,6 +115,28 @@ func (t *table) describe(collection *graph.Collection, readOnly bool) *dsr.Schem
 		s.Columns = append(s.Columns, c.as(collection).Column)
 	}
 	return s
+}
+
+// relation is a foreign key from the table child to the table parent; it
+// begins or ends at the described table, or does both.
+type relation struct {
+	dsr.ForeignKey
+	child, parent string
+	begins, ends  bool
+}
+
+// relate sorts the foreign keys that begin or end at the table.
+func (t *table) relate(relations []relation) {
+	for _, r := range relations {
+		if r.ends {
+			r.Table = r.child
+			t.referencedBy = append(t.referencedBy, r.ForeignKey)
+		}
+		if r.begins {
+			r.Table = r.parent
+			t.references = append(t.references, r.ForeignKey)
+		}
+	}
 }
 
 // label joins schema and name, quoting a part only where a dot inside would

@@ -69,9 +69,13 @@ func TestDescribe(t *testing.T) {
 			require.Equal(t, "cascade", child.OnDelete)
 			require.Equal(t, "set null", pet.OnDelete)
 			require.Equal(t, []string{"mail"}, pet.Columns)
+			require.Empty(t, s.References)
 			described, err := connector.Describe(t.Context(), table("child"))
 			require.NoError(t, err)
 			require.Equal(t, described.Table, child.Table)
+			require.Empty(t, described.ReferencedBy)
+			child.Table = s.Table
+			require.Equal(t, []dsr.ForeignKey{child}, described.References)
 
 			view, err := connector.Describe(t.Context(), table("people", "a", "mail"))
 			require.NoError(t, err)
