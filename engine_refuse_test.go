@@ -223,6 +223,79 @@ func TestPreflightTellsEveryFault(t *testing.T) {
 	require.EqualError(t, e.DryRun(t.Context(), &strings.Builder{}, "p", "email"), want)
 }
 
+// bound is a shop in which foreign keys hold two columns to their values.
+func bound(t testing.TB, note dsr.Column) *world {
+	t.Helper()
+	column := func(name string) dsr.Column {
+		return dsr.Column{Name: name, Kind: dsr.ColumnText, Native: "text", Nullable: true}
+	}
+	return shop(t, shopYAML, shopRows(), &memory.ConnectorOptions{Schemas: map[string]dsr.Schema{
+		"customers": {
+			Columns: []dsr.Column{column("id"), column("email"), column("name")}, Key: []string{"id"},
+			ReferencedBy: []dsr.ForeignKey{
+				{Name: "fk_orders", Table: "orders", Columns: []string{"customer_id"}, References: []string{"id"}, OnDelete: "restrict"},
+				{Name: "fk_mails", Table: "mails", Columns: []string{"tenant", "recipient"}, References: []string{"id", "email"}, OnDelete: "cascade"},
+				{Name: "fk_alias", Table: "customers", Columns: []string{"name"}, References: []string{"email"}, OnDelete: "restrict"},
+			},
+			References: []dsr.ForeignKey{
+				{Name: "fk_alias", Table: "customers", Columns: []string{"name"}, References: []string{"email"}, OnDelete: "restrict"},
+			},
+		},
+		"orders": {
+			Columns: []dsr.Column{column("id"), column("customer_id"), note}, Key: []string{"id"},
+			References: []dsr.ForeignKey{
+				{Name: "fk_orders", Table: "customers", Columns: []string{"customer_id"}, References: []string{"id"}, OnDelete: "restrict"},
+				{Name: "fk_note", Table: "notes", Columns: []string{"customer_id", "note"}, References: []string{"owner", "note"}, OnDelete: "set null"},
+			},
+		},
+	}})
+}
+
+func TestColumnsBoundByForeignKeysAreRefusedFirst(t *testing.T) {
+	t.Parallel()
+	const (
+		referred = `error: shop:customers.email: rows of table mails refer to it (fk_mails), so the database would refuse a masked value; delete the rows (masking_strategy_override: {strategy: delete} on the collection) or change its category
+	error: shop:customers.email: rows of table customers refer to it (fk_alias), so the database would refuse a masked value; delete the rows (masking_strategy_override: {strategy: delete} on the collection) or change its category`
+		refers   = "error: shop:orders.note: it is part of foreign key fk_note to table notes, which would refuse the masked value; "
+		orDelete = "the column is NOT NULL, so delete the rows (masking_strategy_override: {strategy: delete} on the collection) or change its category"
+	)
+	nullable := dsr.Column{Name: "note", Kind: dsr.ColumnText, Native: "text", Nullable: true}
+	required := dsr.Column{Name: "note", Kind: dsr.ColumnText, Native: "text"}
+	integer := dsr.Column{Name: "note", Kind: dsr.ColumnInteger, Native: "bigint", Nullable: true}
+	text := erasureRule("string_rewrite", "user.content")
+	text.Masking.Configuration = map[string]any{"rewrite_value": "x"}
+	for _, c := range []struct {
+		name string
+		note dsr.Column
+		rule graph.Rule
+		want string // none: it completes
+	}{
+		{"a hash where a key begins", nullable, erasureRule("hash", "user.content"), refers + "use null_rewrite"},
+		{"one text where a key begins", nullable, text, refers + "use null_rewrite"},
+		{"a hash in a required column", required, erasureRule("hash", "user.content"), refers + orDelete},
+		{"a hash in an integer", integer, erasureRule("hash", "user.content"), refers + "use null_rewrite"},
+		{"null where a key begins", nullable, erasureRule("null_rewrite", "user.content"), ""},
+		{"null where a key ends", nullable, erasureRule("null_rewrite", "user.contact"), "2 faults:\n\t" + referred},
+		{"a hash where a key ends", nullable, erasureRule("hash", "user.contact"), "2 faults:\n\t" + referred},
+		{"values that are kept", nullable, erasureRule("preserve", "user.contact"), ""},
+		{"a key that leads back to the table", nullable, erasureRule("hash", "user.name"), "error: shop:customers.name: it is part of foreign key fk_alias to table customers, which would refuse the masked value; use null_rewrite"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := bound(t, c.note)
+			if c.want == "" {
+				w.complete(t, "ada@example.com", accessRule(), c.rule)
+				return
+			}
+			_, err := w.run(t, "ada@example.com", accessRule(), c.rule)
+			require.EqualError(t, err, "dsr: request r1 failed at stage plan: dsr: "+c.want)
+			require.Empty(t, w.db().readCounts())
+			require.Zero(t, w.db().applied())
+			require.Empty(t, w.packages.names())
+		})
+	}
+}
+
 func TestReadOnlyConnectionsRefuseErasure(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

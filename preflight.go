@@ -153,6 +153,9 @@ func (c *checker) field(s *graph.Step, schema *Schema, f graph.EraseField) {
 		c.fault(s, f.Path, "it is part of the table's primary key; delete the rows (masking_strategy_override: {strategy: delete} on the collection) or change its category")
 		return
 	}
+	if top && c.bound(s, schema, f, column, effect) {
+		return
+	}
 	switch {
 	case effect.Null && top && !column.Nullable && !container(declared, column):
 		c.fault(s, f.Path, "%s writes null, but the column is NOT NULL; choose another strategy", f.Masking.Strategy)
@@ -165,6 +168,33 @@ func (c *checker) field(s *graph.Step, schema *Schema, f graph.EraseField) {
 	if effect.Constant && !effect.Null && top && column.Unique {
 		c.fault(s, f.Path, "%s writes the same text into every row, but the column is unique; choose a strategy that keeps values apart", f.Masking.Strategy)
 	}
+}
+
+// bound tells of a column that foreign keys hold to its values, whatever the
+// strategy writes into it: null alone fits where a key begins, nothing where
+// one ends.
+func (c *checker) bound(s *graph.Step, schema *Schema, f graph.EraseField, column *Column, effect mask.Effect) bool {
+	found := false
+	for _, fk := range schema.ReferencedBy {
+		if slices.Contains(fk.References, column.Name) {
+			found = true
+			c.fault(s, f.Path, "rows of table %s refer to it (%s), so the database would refuse a masked value; delete the rows (masking_strategy_override: {strategy: delete} on the collection) or change its category", fk.Table, fk.Name)
+		}
+	}
+	if found || effect.Null {
+		return found
+	}
+	remedy := "use null_rewrite"
+	if !column.Nullable {
+		remedy = "the column is NOT NULL, so delete the rows (masking_strategy_override: {strategy: delete} on the collection) or change its category"
+	}
+	for _, fk := range schema.References {
+		if slices.Contains(fk.Columns, column.Name) {
+			found = true
+			c.fault(s, f.Path, "it is part of foreign key %s to table %s, which would refuse the masked value; %s", fk.Name, fk.Table, remedy)
+		}
+	}
+	return found
 }
 
 // container reports whether a column holds an array or an object, of which the

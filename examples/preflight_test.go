@@ -33,6 +33,16 @@ dataset:
         fields:
           - {name: id, data_categories: [system.operations], fides_meta: {primary_key: true}}
           - {name: holder, data_categories: [user.payment], fides_meta: {identity: email}}
+      - name: tickets
+        fields:
+          - {name: id, fides_meta: {primary_key: true}}
+          - {name: email, fides_meta: {identity: email}}
+          - {name: number, data_categories: [user.unique_id]}
+      - name: loans
+        fields:
+          - {name: id, fides_meta: {primary_key: true}}
+          - {name: email, fides_meta: {identity: email}}
+          - {name: ticket_number, data_categories: [user.unique_id]}
   - fides_key: archive
     collections:
       - name: letters
@@ -52,7 +62,10 @@ func faultyEngine(t *testing.T, source string, policy graph.Policy) (*dsr.Engine
 	phone, email := text("phone"), text("email")
 	phone.Nullable = false
 	email.Unique, email.Length = true, 40
-	shop := memory.NewConnector(map[string][]map[string]any{"customers": {}, "visits": {}, "cards": {}}, &memory.ConnectorOptions{
+	loan := dsr.ForeignKey{Name: "loans_ticket_number_fkey", Columns: []string{"ticket_number"}, References: []string{"number"}, OnDelete: "restrict"}
+	loanOf, ticketOf := loan, loan
+	loanOf.Table, ticketOf.Table = "loans", "tickets"
+	shop := memory.NewConnector(map[string][]map[string]any{"customers": {}, "visits": {}, "cards": {}, "tickets": {}, "loans": {}}, &memory.ConnectorOptions{
 		Schemas: map[string]dsr.Schema{
 			"customers": {Table: "customers", Key: []string{"id"}, Columns: []dsr.Column{
 				id, email, text("name"), {Name: "age", Kind: dsr.ColumnInteger, Native: "integer", Nullable: true}, phone,
@@ -61,6 +74,8 @@ func faultyEngine(t *testing.T, source string, policy graph.Policy) (*dsr.Engine
 			"cards": {Table: "cards", Key: []string{"id"}, Columns: []dsr.Column{id, text("holder")}, ReferencedBy: []dsr.ForeignKey{
 				{Name: "payments_card_fkey", Table: "payments", Columns: []string{"card_id"}, References: []string{"id"}, OnDelete: "restrict"},
 			}},
+			"tickets": {Table: "tickets", Key: []string{"id"}, Columns: []dsr.Column{id, text("email"), text("number")}, ReferencedBy: []dsr.ForeignKey{loanOf}},
+			"loans":   {Table: "loans", Key: []string{"id"}, Columns: []dsr.Column{id, text("email"), text("ticket_number")}, References: []dsr.ForeignKey{ticketOf}},
 		},
 	})
 	archive := memory.NewConnector(map[string][]map[string]any{"letters": {}}, nil)
@@ -81,7 +96,7 @@ func TestDocumentedFaults(t *testing.T) {
 	t.Parallel()
 	masking := func(strategy string) *graph.Masking { return &graph.Masking{Strategy: strategy} }
 	engine, err := faultyEngine(t, faultyDataset, graph.Policy{Key: "forget", Rules: []graph.Rule{
-		{Key: "contact", Action: graph.Erasure, Targets: []graph.Category{"user.contact.email", "user.name", "user.demographic"}, Masking: masking("hash")},
+		{Key: "contact", Action: graph.Erasure, Targets: []graph.Category{"user.contact.email", "user.name", "user.demographic", "user.unique_id"}, Masking: masking("hash")},
 		{Key: "null", Action: graph.Erasure, Targets: []graph.Category{"user.contact.phone_number", "user.payment"}, Masking: masking("null_rewrite")},
 	}})
 	require.NoError(t, err)
@@ -90,7 +105,7 @@ func TestDocumentedFaults(t *testing.T) {
 	require.ErrorAs(t, err, &faults)
 	guide, err := os.ReadFile("../docs/erasure.md")
 	require.NoError(t, err)
-	require.Len(t, faults.Faults, 7, faults.Error())
+	require.Len(t, faults.Faults, 9, faults.Error())
 	told := faults.Faults
 
 	_, err = engine.Plan("forget", "fax")
