@@ -71,7 +71,7 @@ func (r *Requests) Advance(ctx context.Context, id string) (*Request, error) {
 	if err := run.advance(ctx); err != nil {
 		return run.fail(ctx, err)
 	}
-	return run.record().request(), nil
+	return run.record().show(&run.results), nil
 }
 
 func (r *run) record() *Record {
@@ -376,7 +376,7 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 		return nil, errors.Join(failed, commitErr)
 	}
 	r.engine.notify(cleanup, r.record(), Notice{Kind: NoticeFailed, Message: err.Error()})
-	return r.record().request(), failed
+	return r.record().show(&r.results), failed
 }
 
 // sweep empties the spool of a request that another process brought to its end

@@ -246,13 +246,18 @@ func (rec *Record) results() (results, error) {
 
 // request shows a record to the host.
 func (rec *Record) request() *Request {
-	req := &Request{
+	res, err := rec.results()
+	if err != nil {
+		res = results{}
+	}
+	return rec.show(&res)
+}
+
+// show shows a record with its outcomes.
+func (rec *Record) show(res *results) *Request {
+	return &Request{
 		ID: rec.ID, ExternalID: rec.ExternalID, Policy: rec.Policy, Status: rec.Status, Stage: rec.Stage,
 		RequestedAt: rec.RequestedAt, CreatedAt: rec.CreatedAt, UpdatedAt: rec.UpdatedAt, FinishedAt: rec.FinishedAt,
-		Failure: rec.Failure,
+		Failure: rec.Failure, Collections: slices.Clone(res.Collections), Packages: slices.Clone(res.Packages),
 	}
-	if res, err := rec.results(); err == nil {
-		req.Collections, req.Packages = slices.Clone(res.Collections), slices.Clone(res.Packages)
-	}
-	return req
 }

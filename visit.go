@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime/debug"
 	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/fault"
@@ -83,17 +87,8 @@ func (r *run) read(ctx context.Context, s *step, round int) (err error) {
 	if s.seen == nil && (s.Cycle != 0 || values > int64(r.engine.config.Limits.QueryValues) && !s.disjoint()) {
 		s.seen = spill.NewSet(&sealedParts{run: r, ctx: ctx, purpose: keyInputs}, fmt.Sprintf("seen-%d-%d", s.spooled.Epoch, s.number), 0)
 	}
-	for q, err := range s.queries(r.engine.config.Limits.QueryValues) {
-		if err != nil {
-			return err
-		}
-		s.batch++
-		if err := out.record(nil); err != nil {
-			return err
-		}
-		if err := r.readQuery(ctx, s, q, out); err != nil {
-			return err
-		}
+	if err := r.readQueries(ctx, s, &rowSink{run: r, step: s, out: out}); err != nil {
+		return err
 	}
 	for _, i := range s.inputs {
 		if i.set != nil {
@@ -119,7 +114,80 @@ func (s *step) disjoint() bool {
 	return false
 }
 
-func (r *run) readQuery(ctx context.Context, s *step, q *Query, out *rowWriter) error {
+// concurrentQueries is how many queries of one step run at once, where no two
+// of them can return the same row.
+const concurrentQueries = 2
+
+// readQueries asks all queries of a step.
+func (r *run) readQueries(ctx context.Context, s *step, sink *rowSink) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(concurrentQueries)
+	if s.seen != nil {
+		g.SetLimit(1)
+	}
+	for q, err := range s.queries(r.engine.config.Limits.QueryValues) {
+		if err != nil {
+			return errors.Join(err, g.Wait())
+		}
+		if gctx.Err() != nil {
+			break
+		}
+		g.Go(func() (err error) {
+			defer func() {
+				if p := recover(); p != nil {
+					err = &graph.PanicError{Stack: string(debug.Stack())}
+				}
+			}()
+			return r.readQuery(gctx, q, sink)
+		})
+	}
+	return g.Wait()
+}
+
+// rowSink takes the rows of a step from all its queries.
+type rowSink struct {
+	run  *run
+	step *step
+	mu   sync.Mutex
+	out  *rowWriter
+}
+
+// begin marks that the rows of another query follow.
+func (k *rowSink) begin() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.step.batch++
+	return k.out.record(nil)
+}
+
+// row spools one encoded row.
+func (k *rowSink) row(ctx context.Context, record []byte) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.out.record(record); err != nil {
+		return err
+	}
+	s := k.step
+	if s.seen != nil {
+		key, err := s.rowKey(record)
+		if err != nil {
+			return err
+		}
+		if _, err := s.seen.Add(seenKey(key, s.batch)); err != nil {
+			return err
+		}
+	}
+	if s.rows++; s.rows%10_000 == 0 {
+		k.run.collecting(ctx, s, "")
+	}
+	return nil
+}
+
+func (r *run) readQuery(ctx context.Context, q *Query, sink *rowSink) error {
+	s := sink.step
+	if err := sink.begin(); err != nil {
+		return err
+	}
 	var buf []byte
 	for row, err := range s.conn.Connector.Read(ctx, q) {
 		if err != nil {
@@ -134,21 +202,8 @@ func (r *run) readQuery(ctx context.Context, s *step, q *Query, out *rowWriter) 
 				return fmt.Errorf("column %s: %w", s.columns[i], err)
 			}
 		}
-		if err := out.record(buf); err != nil {
+		if err := sink.row(ctx, buf); err != nil {
 			return err
-		}
-		if s.seen != nil {
-			key, err := s.rowKey(buf)
-			if err != nil {
-				return err
-			}
-			if _, err := s.seen.Add(seenKey(key, s.batch)); err != nil {
-				return err
-			}
-		}
-		s.rows++
-		if s.rows%10_000 == 0 {
-			r.collecting(ctx, s, "")
 		}
 		if err := s.feed(row.Values); err != nil {
 			return err

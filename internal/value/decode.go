@@ -39,7 +39,7 @@ func decode(src []byte, depth int) (v any, rest []byte, ok bool) {
 	case tagTrue:
 		return true, src, true
 	case tagInt:
-		i, rest, ok := readVarint(src)
+		i, rest, ok := readInt(src)
 		return i, rest, ok
 	case tagFloat:
 		f, rest, ok := readFloat(src)
@@ -121,7 +121,7 @@ func skip(src []byte, depth int) (rest []byte, ok bool) {
 	case tagNil, tagFalse, tagTrue:
 		return src, true
 	case tagInt:
-		_, rest, ok = readVarint(src)
+		_, rest, ok = readInt(src)
 	case tagFloat:
 		_, rest, ok = readFloat(src)
 	case tagNumber, tagString, tagBytes:
@@ -162,6 +162,13 @@ func readUvarint(src []byte) (uint64, []byte, bool) {
 func readVarint(src []byte) (int64, []byte, bool) {
 	u, rest, ok := readUvarint(src)
 	return int64(u>>1) ^ -int64(u&1), rest, ok
+}
+
+func readInt(src []byte) (int64, []byte, bool) {
+	if len(src) < 8 {
+		return 0, nil, false
+	}
+	return int64(binary.BigEndian.Uint64(src) ^ signBit), src[8:], true //nolint:gosec // bits
 }
 
 func readFloat(src []byte) (float64, []byte, bool) {

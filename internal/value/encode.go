@@ -9,9 +9,11 @@ import (
 )
 
 // An encoded value is a tag and its payload. Lengths and counts are minimal
-// unsigned varints, integers zigzag varints, floats big-endian bits, times
-// seconds and nanoseconds since 1970, and the keys of a map ascend strictly.
-// Every value therefore has one encoding only.
+// unsigned varints, floats big-endian bits, times seconds (zigzag varint) and
+// nanoseconds since 1970, and the keys of a map ascend strictly. Integers are
+// big-endian with the sign bit flipped, so that their encodings sort as they do:
+// sets of keys are asked for in ranges that lie together in a table. Every value
+// has one encoding only.
 const (
 	tagNil byte = iota
 	tagFalse
@@ -25,6 +27,8 @@ const (
 	tagList
 	tagMap
 )
+
+const signBit = 1 << 63
 
 // canonicalNaN is the only NaN that is encoded.
 const canonicalNaN = 0x7ff8000000000001
@@ -55,7 +59,7 @@ func appendValue(dst []byte, v any, depth int) ([]byte, error) {
 		}
 		return append(dst, tagFalse), nil
 	case int64:
-		return binary.AppendVarint(append(dst, tagInt), x), nil
+		return binary.BigEndian.AppendUint64(append(dst, tagInt), uint64(x)^signBit), nil //nolint:gosec // bits
 	case float64:
 		return binary.BigEndian.AppendUint64(append(dst, tagFloat), floatBits(x)), nil
 	case json.Number:

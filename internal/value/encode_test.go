@@ -58,7 +58,7 @@ func TestAppendBytes(t *testing.T) {
 		"nil":    {nil, []byte{0}},
 		"false":  {false, []byte{1}},
 		"true":   {true, []byte{2}},
-		"int":    {int64(-2), []byte{3, 3}},
+		"int":    {int64(-2), []byte{3, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe}},
 		"float":  {1.0, []byte{4, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0}},
 		"number": {json.Number("1.0"), []byte{5, 3, '1', '.', '0'}},
 		"string": {"ab", []byte{6, 2, 'a', 'b'}},

@@ -88,7 +88,7 @@ func transcode(dst, src []byte, depth int) (out, rest []byte, ok bool) {
 	case tagTrue:
 		return append(dst, "true"...), src, true
 	case tagInt:
-		i, rest, ok := readVarint(src)
+		i, rest, ok := readInt(src)
 		return strconv.AppendInt(dst, i, 10), rest, ok
 	case tagFloat:
 		f, rest, ok := readFloat(src)
