@@ -37,6 +37,9 @@ func (r *run) deliverStage(ctx context.Context) error {
 		r.progress(ctx, Progress{Stage: StageDeliver, Done: int64(i + 1), Total: int64(len(rules)), Rows: p.Rows})
 		fault.Point(ctx, "delivered "+rule.Key)
 	}
+	if !r.plan.Policy.Has(graph.Erasure) {
+		return r.stage(ctx, StageFinish, events...)
+	}
 	return r.stage(ctx, StageJournal, events...)
 }
 
