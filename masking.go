@@ -1,8 +1,10 @@
 package dsr
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/godsr/dsr/graph"
@@ -21,7 +23,9 @@ type masking struct {
 
 // value follows the rest of the path through a value and masks what it leads
 // to. Arrays of scalars are one value: they are written whole, so that an
-// element added meanwhile is noticed.
+// element added meanwhile is noticed. Where the path goes on into an object
+// but the value is none, nothing can be masked, and leaving it would leave
+// what was to be erased: that is an error. A missing or null parent is not.
 func (m *masking) value(v any, belongs *part, rest []string, at []any) error {
 	strategy, err := m.journal.strategy(m.field.Masking)
 	if err != nil {
@@ -42,7 +46,7 @@ func (m *masking) value(v any, belongs *part, rest []string, at []any) error {
 		}
 		return nil
 	case []any:
-		if !holdsObjects(v) {
+		if len(rest) == 0 && !holdsObjects(v) {
 			return m.array(strategy, v, belongs, at)
 		}
 		for i, e := range v {
@@ -55,13 +59,45 @@ func (m *masking) value(v any, belongs *part, rest []string, at []any) error {
 		return nil
 	}
 	if len(rest) > 0 {
-		return nil // the parent is missing or null: there is nothing to mask
+		if v == nil || v == "" || strategy.Effect().Keeps {
+			return nil // the parent is missing: there is nothing to mask
+		}
+		return m.astray(v, at)
 	}
 	masked, err := m.mask(strategy, v)
 	if err != nil {
 		return err
 	}
 	return m.change(at, v, masked)
+}
+
+// astray tells of a value where the path needs an object, by its kind only.
+func (m *masking) astray(v any, at []any) error {
+	var parent graph.Path
+	for _, name := range at {
+		if name, ok := name.(string); ok {
+			parent = append(parent, name)
+		}
+	}
+	return fmt.Errorf("a row holds %s in %s, where an object with this field was expected, so that it cannot be masked; correct the row, target the whole of %s, or delete the rows (masking_strategy_override: {strategy: delete} on the collection)",
+		kindOf(v), parent, parent)
+}
+
+// kindOf names the kind of a scalar.
+func kindOf(v any) string {
+	switch v.(type) {
+	case string:
+		return "text"
+	case bool:
+		return "a boolean"
+	case int64, float64, json.Number:
+		return "a number"
+	case []byte:
+		return "bytes"
+	case time.Time:
+		return "a time"
+	}
+	return "a plain value"
 }
 
 // takesNull reports whether null can be written there. Of an object in a column
