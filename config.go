@@ -99,8 +99,9 @@ type Limits struct {
 	// QueryValues is how many input values one query may hold. Defaults
 	// to 10,000.
 	QueryValues int
-	// ChunkRows is how many rows one erasure transaction changes.
-	// Defaults to 500.
+	// ChunkRows is how many rows one erasure transaction changes, or
+	// fewer: their old and new values together take about 1 MiB at most,
+	// except for a single row that takes more. Defaults to 500.
 	ChunkRows int
 	// CycleRounds is how often a cycle of collections is visited before
 	// the request waits for a person. Defaults to 100.

@@ -25,7 +25,8 @@ func (r *run) eraseStage(ctx context.Context) error {
 	}
 	attempts := map[string]int{}
 	for after := 0; ; {
-		chunks, err := r.engine.config.Store.Journal(ctx, r.id, after, 8)
+		// One at a time: rows may be large.
+		chunks, err := r.engine.config.Store.Journal(ctx, r.id, after, 1)
 		if err != nil {
 			return &storeError{err}
 		}

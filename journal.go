@@ -3,6 +3,7 @@ package dsr
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -106,6 +107,42 @@ type entry struct {
 	set []Change
 }
 
+// What a journal holds in memory, besides one row.
+const (
+	chunkBytes   = 1 << 20 // the weight of one chunk; a heavier row is a chunk of its own
+	pendingBytes = 4 << 20 // sealed chunks that wait to be stored
+)
+
+// weight is about how many bytes an entry takes, encoded or in memory.
+func (e entry) weight() int {
+	n := weightOf(e.key)
+	for _, c := range e.set {
+		n += weightOf(c.Path) + weightOf(c.Old) + weightOf(c.New)
+	}
+	return n
+}
+
+func weightOf(v any) int {
+	n := 16
+	switch v := v.(type) {
+	case string:
+		n += len(v)
+	case json.Number:
+		n += len(v)
+	case []byte:
+		n += len(v)
+	case []any:
+		for _, e := range v {
+			n += weightOf(e)
+		}
+	case map[string]any:
+		for key, e := range v {
+			n += len(key) + weightOf(e)
+		}
+	}
+	return n
+}
+
 // journal turns rows into journal chunks.
 type journal struct {
 	run     *run
@@ -113,7 +150,7 @@ type journal struct {
 	secrets maskSecrets
 	masks   map[string]mask.Strategy
 	pending []JournalChunk
-	size    int
+	size    int // of pending, which is stored when it is above pendingBytes
 	rows    int64
 }
 
@@ -135,6 +172,7 @@ func (j *journal) step(ctx context.Context, s *step) error {
 		return err
 	}
 	var entries []entry
+	size := 0
 	targeted, sharedRows := int64(0), int64(0)
 	for record, err := range j.run.records(ctx, s) {
 		if err != nil {
@@ -161,12 +199,15 @@ func (j *journal) step(ctx context.Context, s *step) error {
 			}
 		}
 		targeted++
-		if entries = append(entries, e); len(entries) == j.run.engine.config.Limits.ChunkRows {
+		weight := e.weight()
+		if len(entries) == j.run.engine.config.Limits.ChunkRows || size+weight > chunkBytes {
 			if err := j.add(ctx, s, entries); err != nil {
 				return err
 			}
-			entries = entries[:0]
+			clear(entries)
+			entries, size = entries[:0], 0
 		}
+		entries, size = append(entries, e), size+weight
 	}
 	j.rows += targeted
 	out := j.run.results.collection(s.Address())
@@ -286,7 +327,7 @@ func (j *journal) add(ctx context.Context, s *step, entries []entry) error {
 		return err
 	}
 	j.pending = append(j.pending, chunk)
-	if j.size += len(chunk.Sealed); j.size > 4<<20 {
+	if j.size += len(chunk.Sealed); j.size > pendingBytes {
 		return j.flush(ctx)
 	}
 	return nil
