@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/godsr/dsr/graph"
@@ -57,13 +56,13 @@ type input struct {
 
 	mu         sync.Mutex
 	set        *spill.Set
-	held       map[string]struct{} // in the place of set, where membership is asked
+	held       map[string]struct{} // in the place of set, by member, where membership is asked
 	pending    []string            // of held, not asked for yet
 	limit      int
 	full       bool
 	uncastable int64
 	fresh      int64
-	buf        []byte
+	buf, key   []byte // of add: the tuple, and as a member
 }
 
 // errTooManyValues suspends a walk.
@@ -151,7 +150,7 @@ func throughArray(s *step, path graph.Path) bool {
 func (i *input) add(tuple []any) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.buf = i.buf[:0]
+	i.buf, i.key = i.buf[:0], i.key[:0]
 	for n, v := range tuple {
 		if v == nil || v == "" {
 			return nil
@@ -165,23 +164,38 @@ func (i *input) add(tuple []any) error {
 		if i.buf, err = value.Append(i.buf, cast); err != nil {
 			return err
 		}
+		if i.held == nil {
+			continue
+		}
+		if i.key, err = value.Append(i.key, i.member(cast)); err != nil {
+			return err
+		}
 	}
 	if i.held == nil {
 		_, err := i.set.Add(i.buf)
 		return err
 	}
-	if _, ok := i.held[string(i.buf)]; ok {
+	key := string(i.key)
+	if _, ok := i.held[key]; ok {
 		return nil
 	}
 	if len(i.held) >= i.limit {
 		i.full = true
 		return nil
 	}
-	key := string(i.buf)
 	i.held[key] = struct{}{}
-	i.pending = append(i.pending, key)
+	i.pending = append(i.pending, string(i.buf))
 	i.fresh++
 	return nil
+}
+
+// member is the form of a value that tells whether it is held. What is asked of
+// connectors stays as it was given: only they know how a database folds case.
+func (i *input) member(v any) any {
+	if s, ok := v.(string); ok && i.fold {
+		return value.Fold(s)
+	}
+	return v
 }
 
 // cast turns a value into what the field holds.
@@ -197,9 +211,6 @@ func (i *input) cast(n int, v any) (any, bool) {
 		if v, ok = castColumn(c.Kind, v); !ok {
 			return nil, false
 		}
-	}
-	if s, ok := v.(string); ok && i.fold {
-		v = strings.ToLower(s)
 	}
 	if i.inArray {
 		v = plainNumber(v)
@@ -246,7 +257,7 @@ func (i *input) has(v any) bool {
 	if !ok {
 		return false
 	}
-	b, err := value.Append(nil, cast)
+	b, err := value.Append(nil, i.member(cast))
 	if err != nil {
 		return false
 	}

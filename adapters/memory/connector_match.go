@@ -6,7 +6,6 @@ import (
 	"iter"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/godsr/dsr"
@@ -101,7 +100,7 @@ func (s *selector) equal(tuple []any, yield func(int) bool) bool {
 
 func (s *selector) folded(v any) any {
 	if text, ok := v.(string); ok && s.fold {
-		return strings.ToLower(text)
+		return value.Fold(text)
 	}
 	return v
 }
