@@ -2,6 +2,7 @@ package dsr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -57,7 +58,10 @@ func (r *run) settleWalk(ctx context.Context, outcomes []graph.Outcome) error {
 		o := &outcomes[i]
 		if o.State == graph.Done && s.seen != nil {
 			before := s.rows
-			if err := r.settleDuplicates(ctx, s); err != nil {
+			switch err := r.settleDuplicates(ctx, s); {
+			case errors.Is(err, errTooManyDrops):
+				o.State, o.Message = graph.Suspended, err.Error()
+			case err != nil:
 				return err
 			}
 			o.Rows -= before - s.rows
@@ -195,14 +199,6 @@ func (r *run) beginRows(prior []graph.Outcome) {
 	}
 }
 
-func stringSet(list []string) map[string]bool {
-	set := make(map[string]bool, len(list))
-	for _, s := range list {
-		set[s] = true
-	}
-	return set
-}
-
 // replay feeds the inputs of other steps from spooled rows.
 func (r *run) replay(ctx context.Context, s *step) error {
 	for record, err := range r.records(ctx, s) {
@@ -268,7 +264,12 @@ func (r *run) loadStep(ctx context.Context, s *step) error {
 		if err != nil {
 			return err
 		}
-		s.drop = stringSet(drop)
+		for _, seen := range drop {
+			if len(seen) != len([20]byte{}) {
+				return fmt.Errorf("%s: %w", s.Address(), errLost)
+			}
+			s.drop = append(s.drop, [20]byte([]byte(seen)))
+		}
 	}
 	for at, i := range s.inputs {
 		if !i.inArray {

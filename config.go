@@ -108,7 +108,8 @@ type Limits struct {
 	CycleRounds int
 	// CycleValues is how many distinct values a cycle, or the matching of
 	// array elements, may hold in memory before the request waits for a
-	// person. Defaults to 1,000,000.
+	// person; likewise how many rows of a collection several queries may
+	// return again, at 20 bytes each. Defaults to 1,000,000.
 	CycleValues int
 	// Attempts is how often rows that others keep changing are collected
 	// again before their erasure fails. Defaults to 5.

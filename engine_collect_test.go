@@ -269,6 +269,38 @@ func TestDuplicatesOfKeylessRows(t *testing.T) {
 	require.Contains(t, w.packages.file("r1.manifest.json"), `"rows": 3`)
 }
 
+// Rows that several queries return are dropped but once, within a limit.
+func TestLimitOfRepeatedRowsWaitsForAPerson(t *testing.T) {
+	t.Parallel()
+	yaml := wide(coll("log", "id: primary_key: true", "mail: identity: email", "other: identity: email"), coll("lines", "id: primary_key: true", "log: "+ref("log.id", "from")))
+	rows := map[string][]row{}
+	for i := range 6 {
+		rows["log"] = append(rows["log"], row{"id": i, "mail": "ada@example.com", "other": "ada@work.example"})
+		rows["lines"] = append(rows["lines"], row{"id": i, "log": i})
+	}
+	for limit, want := range map[int]dsr.Status{5: dsr.StatusRequiresInput, 6: dsr.StatusComplete} {
+		w := shop(t, yaml, rows, nil)
+		c := w.config(nil, policy(accessRule()))
+		c.Limits.QueryValues, c.Limits.CycleValues = 1, limit
+		e := newEngine(t, c)
+		submit(t, e, "email", "ada@example.com", "ada@work.example")
+		req, err := e.Requests().Advance(t.Context(), "r1")
+		require.NoError(t, err)
+		require.Equal(t, want, req.Status)
+		if want == dsr.StatusComplete {
+			require.Equal(t, int64(6), outcome(t, req, "shop:log").Rows)
+			continue
+		}
+		require.Equal(t, "shop:log: several queries returned more rows twice than Limits.CycleValues allows to hold in memory; raise it, or Limits.QueryValues so that there are fewer queries", req.Failure)
+		require.Empty(t, w.packages.names())
+		c.Limits.CycleValues = 6
+		req, err = newEngine(t, c).Requests().Retry(t.Context(), "r1")
+		require.NoError(t, err)
+		require.Equal(t, dsr.StatusComplete, req.Status)
+		require.Equal(t, []int64{6, 6}, []int64{outcome(t, req, "shop:log").Rows, outcome(t, req, "shop:lines").Rows})
+	}
+}
+
 func TestLimitsOfCyclesWaitForAPerson(t *testing.T) {
 	t.Parallel()
 	yaml := wide(coll("people", "id: primary_key: true", "email: identity: email", "boss: "+ref("people.id", "from")))

@@ -2,6 +2,7 @@ package dsr
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/godsr/dsr/internal/value"
 )
@@ -108,6 +110,18 @@ func seenKey(key []byte, batch int) []byte {
 	return binary.BigEndian.AppendUint32(key, uint32(batch)) //nolint:gosec // fewer queries than 2^32
 }
 
+// dropList holds the seen keys of rows that are left out, in order: 20 bytes
+// each, and no more of them than Limits.CycleValues.
+type dropList [][20]byte
+
+func (d dropList) has(seen []byte) bool {
+	_, ok := slices.BinarySearchFunc(d, seen, func(e [20]byte, seen []byte) int { return bytes.Compare(e[:], seen) })
+	return ok
+}
+
+// errTooManyDrops suspends a request.
+var errTooManyDrops = errors.New("several queries returned more rows twice than Limits.CycleValues allows to hold in memory; raise it, or Limits.QueryValues so that there are fewer queries")
+
 // records yields the rows of a step as they were spooled, each once, in the
 // order in which they were read. A record is valid until the next one.
 func (r *run) records(ctx context.Context, s *step) iter.Seq2[[]byte, error] {
@@ -160,7 +174,7 @@ func (r *run) readPart(s *step, part io.Reader, batch *int, yield func([]byte, e
 				yield(nil, err)
 				return false
 			}
-			if s.drop[string(seenKey(key, *batch))] {
+			if s.drop.has(seenKey(key, *batch)) {
 				continue
 			}
 		}
@@ -211,24 +225,31 @@ func (r *run) settleDuplicates(ctx context.Context, s *step) error {
 	if err := s.seen.Finish(); err != nil {
 		return err
 	}
-	s.drop = map[string]bool{}
+	s.drop = nil
 	var last [16]byte
-	first := true
+	first, full := true, false
 	for b, err := range s.seen.All() {
 		if err != nil {
 			return err
 		}
 		if !first && [16]byte(b[:16]) == last {
-			s.drop[string(b)] = true
+			if full = len(s.drop) == r.engine.config.Limits.CycleValues; full {
+				break
+			}
+			s.drop = append(s.drop, [20]byte(b))
 			continue
 		}
 		last, first = [16]byte(b[:16]), false
 	}
-	s.spooled.Dropped = len(s.drop)
 	if err := s.seen.Close(); err != nil {
 		return err
 	}
 	s.seen = nil
+	if full {
+		s.drop = nil
+		return errTooManyDrops
+	}
+	s.spooled.Dropped = len(s.drop)
 	if len(s.drop) == 0 {
 		return nil
 	}
@@ -242,8 +263,8 @@ func (r *run) settleDuplicates(ctx context.Context, s *step) error {
 		s.rows++
 	}
 	return r.writeStrings(ctx, dropPart(s), func(write func(string) error) error {
-		for key := range s.drop {
-			if err := write(key); err != nil {
+		for _, seen := range s.drop {
+			if err := write(string(seen[:])); err != nil {
 				return err
 			}
 		}

@@ -34,8 +34,8 @@ type step struct {
 	rows    int64
 	told    int64 // of rows, in progress events
 	spooled spooled
-	loaded  bool            // by this run
-	drop    map[string]bool // rows that a later query returned again
+	loaded  bool     // by this run
+	drop    dropList // rows that a later query returned again
 }
 
 // feed takes values out of a step's rows into an input of another.
