@@ -25,7 +25,7 @@ func selectChecks() []Check {
 			tenants, tuples),
 		newCheck("nulls", "null equals nothing that is asked for; null stays null; old and new values may be null",
 			people, nulls),
-		newCheck("fold case", "FoldCase ignores the case of letters, and nothing else; without it the case counts",
+		newCheck("fold case", "FoldCase ignores the case of letters, those beyond ASCII too, and nothing else; without it the case counts",
 			foldable, foldCase),
 		newCheck("Via", "with Via, a row names every criterion and value that it matched, as the database compared them",
 			foldable, via),
@@ -239,6 +239,11 @@ func foldable() Setup {
 		[]any{int64(4), "josé@example.com", "Jose"},
 		[]any{int64(5), "ada.lovelace@example.com.invalid", "jo"},
 		[]any{int64(6), nil, nil},
+		[]any{int64(7), "ÄNNA@example.com", "Straße"},
+		[]any{int64(8), "änna@example.com", "STRASSE"},
+		[]any{int64(9), "ANNA@example.com", "ılgaz"},
+		[]any{int64(10), "dirk@example.com", "ilgaz"},
+		[]any{int64(11), "ΣΊΣΥΦΟΣ@example.com", "ИВАН"},
 	)}}
 }
 
@@ -248,13 +253,25 @@ func foldCase(ctx context.Context, s *session) error {
 		s.wantFirst(ctx, "without FoldCase", s.query(0, eq(email, "ada.lovelace@example.com"))),
 		s.wantFirst(ctx, "another case", s.query(0, folded(eq(email, "ADA.lovelace@EXAMPLE.com"))), int64(1)),
 		s.wantFirst(ctx, "an accent", s.query(0, folded(eq(email, "JOSE@example.com"))), int64(3)),
+		s.wantFirst(ctx, "letters beyond ASCII, as stored", s.query(0, folded(eq(email, "ÄNNA@example.com"))), int64(7), int64(8)),
+		s.wantFirst(ctx, "letters beyond ASCII, in another case", s.query(0, folded(eq(email, "änna@EXAMPLE.com"))), int64(7), int64(8)),
+		s.wantFirst(ctx, "no accent where others have one", s.query(0, folded(eq(email, "anna@example.com"))), int64(9)),
+		s.wantFirst(ctx, "letters beyond ASCII, without FoldCase", s.query(0, eq(email, "änna@example.com")), int64(8)),
+		s.wantFirst(ctx, "ß, which is not ss", s.query(0, folded(eq(alias, "STRAßE"))), int64(7)),
+		s.wantFirst(ctx, "ss, which is not ß", s.query(0, folded(eq(alias, "strasse"))), int64(8)),
+		s.wantFirst(ctx, "a dotless i", s.query(0, folded(eq(alias, "ıLGAZ"))), int64(9)),
+		s.wantFirst(ctx, "a dotted i", s.query(0, folded(eq(alias, "ILGAZ"))), int64(10)),
+		s.wantFirst(ctx, "Greek and Cyrillic letters", s.query(0, folded(eq(email, "σίσυφος@example.com")), folded(eq(alias, "nobody", "Иван"))), int64(11)),
+		s.wantFirst(ctx, "letters beyond ASCII beside another criterion",
+			s.query(0, eq(alias, "jo"), folded(eq(email, "änna@example.com")), eq(alias, "ilgaz")), int64(5), int64(7), int64(8), int64(10)),
+		s.wantFirst(ctx, "a blank at the end", s.query(0, folded(eq(email, "jose@example.com ")))),
 		s.wantFirst(ctx, "a pattern", s.query(0, folded(eq(email, "ada%", "ADA_LOVELACE@example.com"))), int64(2)),
 		s.wantFirst(ctx, "one of two criteria",
 			s.query(0, folded(eq(email, "JOSE@example.com")), eq(alias, "ada")), int64(1), int64(3)),
 		s.wantFirst(ctx, "a folded tuple", s.query(0, folded(dsr.Criterion{
 			Fields: []graph.Path{email, alias},
-			Values: [][]any{{"JOSE@EXAMPLE.COM", "JOSE"}, {"Ada_Lovelace@example.com", "jose"}},
-		})), int64(3)))
+			Values: [][]any{{"JOSE@EXAMPLE.COM", "JOSE"}, {"Ada_Lovelace@example.com", "jose"}, {"änna@example.com", "STRAßE"}},
+		})), int64(3), int64(7)))
 }
 
 func via(ctx context.Context, s *session) error {
@@ -266,6 +283,16 @@ func via(ctx context.Context, s *session) error {
 		1: {{Criterion: 0, Value: 1}, {Criterion: 0, Value: 2}, {Criterion: 1, Value: 2}},
 		2: {{Criterion: 1, Value: 1}},
 		3: {{Criterion: 0, Value: 3}, {Criterion: 1, Value: 0}},
+	}); err != nil {
+		return err
+	}
+	if err := s.wantVia(ctx, "letters beyond ASCII", s.query(0,
+		eq(alias, "ADA", "ılgaz"), folded(eq(email, "ÄNNA@example.com", "änna@example.com", "anna@example.com", "Ada_Lovelace@example.com")),
+	), map[int64][]dsr.Match{
+		2: {{Criterion: 0, Value: 0}, {Criterion: 1, Value: 3}},
+		7: {{Criterion: 1, Value: 0}, {Criterion: 1, Value: 1}},
+		8: {{Criterion: 1, Value: 0}, {Criterion: 1, Value: 1}},
+		9: {{Criterion: 0, Value: 1}, {Criterion: 1, Value: 2}},
 	}); err != nil {
 		return err
 	}

@@ -50,6 +50,25 @@ func furtherFakes() []furtherFake {
 				return strings.EqualFold(strings.ReplaceAll(text, "é", "e"), asked.(string)) && text != "jose@example.com"
 			})
 		}},
+		{"fold case", "letters beyond ASCII are not folded", func(f *fake) { f.dropFolded(lowerASCII) }},
+		{"fold case", "ß counts as ss", func(f *fake) {
+			f.addRows(func(stored, asked any) bool {
+				text, _ := stored.(string)
+				return strings.EqualFold(strings.ReplaceAll(text, "ß", "ss"), asked.(string)) && strings.Contains(text, "ß")
+			})
+		}},
+		{"fold case", "a dotless i counts as i", func(f *fake) {
+			f.addRows(func(stored, asked any) bool {
+				text, _ := stored.(string)
+				return strings.EqualFold(strings.ReplaceAll(text, "ı", "i"), asked.(string)) && strings.Contains(text, "ı")
+			})
+		}},
+		{"fold case", "blanks at the end do not count", func(f *fake) {
+			f.addRows(func(stored, asked any) bool {
+				text, _ := asked.(string)
+				return stored != nil && strings.TrimRight(text, " ") != text && strings.TrimRight(text, " ") == stored
+			})
+		}},
 		{"Via", "the number of the criterion is lost", func(f *fake) {
 			f.editRows(func(_ *dsr.Query, r *dsr.Row) {
 				for i := range r.Via {
@@ -244,4 +263,38 @@ func (f *fake) keepRows(keep func(*dsr.Query, map[string]any) bool) {
 			}
 		}
 	}
+}
+
+// dropFolded leaves out the rows whose first compared field equals no value
+// once lower has folded both.
+func (f *fake) dropFolded(lower func(string) string) {
+	f.read = func(ctx context.Context, q *dsr.Query) iter.Seq2[dsr.Row, error] {
+		return func(yield func(dsr.Row, error) bool) {
+			wide := *q
+			wide.Columns = append(slices.Clone(q.Columns), q.Criteria[0].Fields[0][0])
+			for r, err := range f.Connector.Read(ctx, &wide) {
+				if err == nil && q.Criteria[0].FoldCase && len(q.Criteria) == 1 {
+					text, _ := r.Values[len(q.Columns)].(string)
+					if !slices.ContainsFunc(q.Criteria[0].Values, func(v []any) bool { return lower(v[0].(string)) == lower(text) }) {
+						continue
+					}
+				}
+				if err == nil {
+					r.Values = r.Values[:len(q.Columns)]
+				}
+				if !yield(r, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
 }

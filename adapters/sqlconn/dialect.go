@@ -47,7 +47,9 @@ type dialect interface {
 	listBase() int
 	// within narrows rows down to those in whose document some scalar
 	// equals one of the list's values.
-	within(c *column, expr string, path []string, list string, fold bool) fragment
+	within(doc *documentSelector, expr, list string) fragment
+	// beyondASCII reports whether text holds any other characters.
+	beyondASCII(expr string) string
 	// read assembles the statement of a query.
 	read(r *reading) fragment
 	// fingerprint tells rows that hold the same in these columns.

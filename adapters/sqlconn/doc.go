@@ -18,9 +18,14 @@
 // compared as text, numbers by value, so 1 equals "1". PostgreSQL cannot ask
 // whether text is JSON, so a text column with declared keys is read whole there.
 //
-// FoldCase folds with the database's lower(), which in SQLite knows the letters
-// A to Z only; a column whose collation or type ignores letter case is compared
-// as it is. An index serves a folded comparison only if it is one on lower().
+// FoldCase ignores letter case as [strings.EqualFold] does, and nothing else:
+// the database narrows the rows down with its lower(), or with a collation that
+// ignores case anyway, and the connector decides. Databases fold fewer letters
+// (SQLite A to Z only, as PostgreSQL's collation "C"), so with an input that
+// holds letters beyond ASCII every row that holds such letters is looked at. An
+// index serves the rest: one on lower(), or the column's own where its
+// collation ignores case. Without FoldCase the collation has the last word: one
+// that ignores case or accents finds more, as in any query.
 //
 // # Values
 //

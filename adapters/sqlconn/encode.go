@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/godsr/dsr/internal/value"
 )
 
 // scalarText brings a value into the text form of a column's type, as all
@@ -252,7 +254,7 @@ func documentKey(v any, fold bool) (string, bool) {
 		s, ok = plainText(v)
 	}
 	if fold {
-		s = strings.ToLower(s)
+		s = value.Fold(s)
 	}
 	return s, ok
 }

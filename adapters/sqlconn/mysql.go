@@ -227,10 +227,10 @@ func (mysql) listBase() int { return 1 }
 
 // within collects every scalar below any key of the path's last name: wider
 // than the path itself, which the decoded document decides.
-func (m mysql) within(c *column, expr string, path []string, list string, fold bool) fragment {
+func (m mysql) within(doc *documentSelector, expr, list string) fragment {
 	anywhere := "$"
-	if len(path) > 0 {
-		last := path[len(path)-1]
+	if n := len(doc.path); n > 0 {
+		last := doc.path[n-1]
 		if strings.ContainsAny(last, "\\\"'\x00") || strings.HasPrefix(last, "-") {
 			// MariaDB does not find every key by its path.
 			return fragment{sql: expr + " IS NOT NULL"}
@@ -242,13 +242,21 @@ func (m mysql) within(c *column, expr string, path []string, list string, fold b
 		paths = append(paths, m.literal(anywhere+suffix))
 	}
 	value := "CONVERT(e.v USING utf8mb4) COLLATE utf8mb4_bin"
-	if fold {
+	beyond := ""
+	if doc.wide {
+		beyond = " OR " + m.beyondASCII(value)
+	}
+	if doc.fold {
 		value = "LOWER(" + value + ")"
 	}
 	return fragment{sql: fmt.Sprintf(
 		"EXISTS (SELECT 1 FROM JSON_TABLE(JSON_EXTRACT(%s, %s), '$[*]' COLUMNS (v LONGTEXT PATH '$')) AS e"+
-			" WHERE %s IN (SELECT v0 FROM %s) OR %s IN (SELECT v0 FROM %s))",
-		m.valid(expr), strings.Join(paths, ", "), value, list, fmt.Sprintf(mysqlNumber, value), list)}
+			" WHERE %s IN (SELECT v0 FROM %s) OR %s IN (SELECT v0 FROM %s)%s)",
+		m.valid(expr), strings.Join(paths, ", "), value, list, fmt.Sprintf(mysqlNumber, value), list, beyond)}
+}
+
+func (mysql) beyondASCII(expr string) string {
+	return "LENGTH(CONVERT(" + expr + " USING utf8mb4)) <> CHAR_LENGTH(" + expr + ")"
 }
 
 func (m mysql) read(r *reading) fragment { return readByJoin(r, "GROUP_CONCAT(n)") }

@@ -158,14 +158,19 @@ func (p postgres) list(columns []listColumn, rows [][]any) fragment {
 
 func (postgres) listBase() int { return 1 }
 
-func (p postgres) within(c *column, expr string, path []string, list string, fold bool) fragment {
+func (p postgres) within(doc *documentSelector, expr, list string) fragment {
+	c := doc.column
 	has := func(key string) string {
-		if fold {
+		beyond := ""
+		if doc.wide {
+			beyond = " OR " + p.beyondASCII(key)
+		}
+		if doc.fold {
 			key = "lower(" + key + ")"
 		}
 		// Inside CASE the list is hashed once for all rows; elsewhere the
 		// planner would join it anew with the scalars of each.
-		return "CASE WHEN " + key + " IN (SELECT v0 FROM " + list + ") THEN true ELSE false END"
+		return "CASE WHEN " + key + " IN (SELECT v0 FROM " + list + ")" + beyond + " THEN true ELSE false END"
 	}
 	switch {
 	case c.form == formArray:
@@ -178,7 +183,7 @@ func (p postgres) within(c *column, expr string, path []string, list string, fol
 	}
 	var b strings.Builder
 	b.WriteString("lax $[*][*][*]")
-	for _, key := range path {
+	for _, key := range doc.path {
 		text, _ := encodeJSON(key)
 		b.WriteString("." + string(text) + "[*][*][*]")
 	}
@@ -187,6 +192,11 @@ func (p postgres) within(c *column, expr string, path []string, list string, fol
 			has(fmt.Sprintf(postgresScalar, "e.v")) + ")",
 		args: []any{b.String()},
 	}
+}
+
+// beyondASCII asks no regular expression: not every collation takes one.
+func (postgres) beyondASCII(expr string) string {
+	return "octet_length(convert_to((" + expr + ")::text, 'UTF8')) <> char_length((" + expr + ")::text)"
 }
 
 func (p postgres) read(r *reading) fragment {

@@ -41,10 +41,11 @@ func (p postgres) byArray(r *reading) (fragment, bool) {
 			}
 			array = "ARRAY(SELECT lower(" + value + ") FROM unnest(?::" + typ + "[]) AS u(v))"
 		}
-		where = append(where, fragment{
-			sql:  fmt.Sprintf("%s = ANY(%s)", p.comparable(in, r.expr(in.column)), array),
-			args: []any{literal},
-		})
+		sql := fmt.Sprintf("%s = ANY(%s)", p.comparable(in, r.expr(in.column)), array)
+		if sel.unjoined() {
+			sql += r.beyond(&sel)
+		}
+		where = append(where, fragment{sql: sql, args: []any{literal}})
 	}
 	f := fragment{sql: "SELECT " + strings.Join(append(r.outputs(), r.viaColumns(0)...), ", ") + " FROM " + r.table.from + " AS t"}
 	return join(" WHERE ", f, join(" OR ", where...)), true

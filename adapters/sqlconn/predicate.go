@@ -2,6 +2,7 @@ package sqlconn
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/godsr/dsr"
@@ -16,13 +17,14 @@ type reading struct {
 	columns []*column
 	// selectors are the criteria that can match something.
 	selectors []selector
-	// via reads which inputs each selector matched; documents says that
-	// some rows are decided on this side.
-	via, documents bool
+	// via reads which inputs each selector matched, as far as the database
+	// decides it; sifts says that some rows are decided on this side.
+	via, sifts bool
 }
 
 // selector is one criterion: a list of inputs, compared either with columns
-// or, when document is set, with what a document holds.
+// or, when document is set, with what a document holds. With a sieve or a
+// document, the database only narrows the rows down.
 type selector struct {
 	// criterion is its index in the query, ordinals the index of the value
 	// for each row of the list.
@@ -31,7 +33,14 @@ type selector struct {
 	in        []listColumn
 	rows      [][]any
 	document  *documentSelector
+	sieve     *sieve
 }
+
+// sifted reports whether the selector is decided on this side.
+func (s *selector) sifted() bool { return s.document != nil || s.sieve != nil }
+
+// unjoined reports whether its condition is more than that of a join.
+func (s *selector) unjoined() bool { return s.document != nil || s.sieve != nil && s.sieve.wide }
 
 // documentSelector matches the scalars at a path of a document.
 type documentSelector struct {
@@ -40,6 +49,8 @@ type documentSelector struct {
 	at   int
 	path []string
 	fold bool
+	// wide says that some input that folds holds letters beyond ASCII.
+	wide bool
 	// inputs are the indexes of the values by their [documentKey].
 	inputs map[string][]int
 }
@@ -73,7 +84,7 @@ func compile(d dialect, t *table, q *dsr.Query) (*reading, error) {
 	if err := t.require("read", names); err != nil {
 		return nil, err
 	}
-	r := &reading{dialect: d, table: t, via: q.Via}
+	r := &reading{dialect: d, table: t}
 	for _, name := range q.Columns {
 		c, _ := t.column(name)
 		r.columns = append(r.columns, c.as(q.Collection))
@@ -83,7 +94,9 @@ func compile(d dialect, t *table, q *dsr.Query) (*reading, error) {
 			return nil, err
 		}
 	}
-	r.via = r.via || r.documents
+	if q.Via || r.sifts {
+		r.via = slices.ContainsFunc(r.selectors, func(s selector) bool { return !s.sifted() })
+	}
 	return r, nil
 }
 
@@ -106,6 +119,8 @@ func (r *reading) add(index int, collection *graph.Collection, cr *dsr.Criterion
 	if sel.document != nil {
 		sel.in = []listColumn{{text: true, fold: cr.FoldCase}}
 		sel.document.at = r.position(sel.document.column)
+	} else if slices.ContainsFunc(sel.in, func(in listColumn) bool { return in.fold }) {
+		sel.sieve = r.newSieve(sel.in)
 	}
 	for i, tuple := range cr.Values {
 		row := make([]any, len(tuple))
@@ -128,14 +143,18 @@ func (r *reading) add(index int, collection *graph.Collection, cr *dsr.Criterion
 		}
 		sel.rows = append(sel.rows, row)
 		sel.ordinals = append(sel.ordinals, i)
-		if sel.document != nil {
+		switch {
+		case sel.document != nil:
 			key, _ := documentKey(tuple[0], cr.FoldCase)
 			sel.document.inputs[key] = append(sel.document.inputs[key], i)
+			sel.document.wide = sel.document.wide || cr.FoldCase && beyondASCII(key)
+		case sel.sieve != nil:
+			sel.sieve.add(i, tuple)
 		}
 	}
 	if len(sel.rows) > 0 {
 		r.selectors = append(r.selectors, sel)
-		r.documents = r.documents || sel.document != nil
+		r.sifts = r.sifts || sel.sifted()
 	}
 	return nil
 }
@@ -201,7 +220,7 @@ func (r *reading) viaColumns(k int) []string {
 	var out []string
 	for j := range r.selectors {
 		switch {
-		case !r.via || r.selectors[j].document != nil:
+		case !r.via || r.selectors[j].sifted():
 		case j < k:
 			out = append(out, "NULL")
 		default:
@@ -218,13 +237,33 @@ func (r *reading) viaColumns(k int) []string {
 func (r *reading) matches(k int) fragment {
 	sel := &r.selectors[k]
 	if doc := sel.document; doc != nil {
-		return r.dialect.within(doc.column, r.expr(doc.column), doc.path, fmt.Sprintf("c%d", k), doc.fold)
+		return r.dialect.within(doc, r.expr(doc.column), fmt.Sprintf("c%d", k))
 	}
 	left, right := make([]string, len(sel.in)), make([]string, len(sel.in))
 	for i, in := range sel.in {
 		left[i], right[i] = r.dialect.comparable(in, r.expr(in.column)), fmt.Sprintf("v%d", i)
 	}
-	return fragment{sql: fmt.Sprintf("(%s) IN (SELECT %s FROM c%d)", strings.Join(left, ", "), strings.Join(right, ", "), k)}
+	f := fragment{sql: fmt.Sprintf("(%s) IN (SELECT %s FROM c%d)", strings.Join(left, ", "), strings.Join(right, ", "), k)}
+	if sel.unjoined() {
+		f.sql = "(" + f.sql + r.beyond(sel) + ")"
+	}
+	return f
+}
+
+// beyond lets rows through that hold letters beyond ASCII, which the sieve
+// decides on.
+func (r *reading) beyond(sel *selector) string {
+	var b strings.Builder
+	for _, in := range sel.in {
+		if in.fold {
+			expr := r.expr(in.column)
+			if len(in.path) > 0 {
+				expr = r.dialect.leaf(in.column, expr, in.path)
+			}
+			b.WriteString(" OR " + r.dialect.beyondASCII(expr))
+		}
+	}
+	return b.String()
 }
 
 // joined is the condition that joins the list of selector k.
@@ -249,21 +288,21 @@ func readByJoin(r *reading, aggregate string) fragment {
 		from := fragment{sql: "FROM " + r.table.from + " AS t"}
 		var where []fragment
 		for j := range r.selectors {
-			document := r.selectors[j].document != nil
+			unjoined := r.selectors[j].unjoined()
 			switch {
-			case j == k && document:
+			case j == k && unjoined:
 				where = append(where, r.matches(j))
-			case j < k && document:
+			case j < k && unjoined:
 				not := r.matches(j)
-				not.sql = "NOT (" + not.sql + ")"
+				not.sql = "(" + not.sql + ") IS NOT TRUE"
 				where = append(where, not)
-			case document:
+			case unjoined:
 			case j == k:
 				from.sql += fmt.Sprintf(" JOIN c%d ON %s", j, r.joined(j))
 			case j < k:
 				from.sql += fmt.Sprintf(" LEFT JOIN c%d ON %s", j, r.joined(j))
 				where = append(where, fragment{sql: fmt.Sprintf("c%d.n IS NULL", j)})
-			case r.via:
+			case r.via && !r.selectors[j].sifted():
 				from.sql += fmt.Sprintf(" LEFT JOIN c%d ON %s", j, r.joined(j))
 			}
 		}

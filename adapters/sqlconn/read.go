@@ -136,7 +136,7 @@ func newScan(r *reading) *scan {
 		s.targets = append(s.targets, &cell{c, &s.values[i]})
 	}
 	for k := range r.selectors {
-		if r.via && r.selectors[k].document == nil {
+		if r.via && !r.selectors[k].sifted() {
 			s.targets = append(s.targets, &positions{&s.matched[k]})
 		}
 	}
@@ -150,14 +150,18 @@ func newScan(r *reading) *scan {
 // nothing.
 func (s *scan) row(columns int, via bool) (dsr.Row, bool) {
 	row := dsr.Row{Values: s.values[:columns:columns]}
-	if !s.reading.via {
+	if !s.reading.via && !s.reading.sifts {
 		return row, true
 	}
 	s.via = s.via[:0]
 	for k := range s.reading.selectors {
 		sel := &s.reading.selectors[k]
-		if sel.document != nil {
+		switch {
+		case sel.document != nil:
 			s.document(sel)
+			continue
+		case sel.sieve != nil:
+			s.sift(sel)
 			continue
 		}
 		for rest := s.matched[k]; rest != ""; {
@@ -172,7 +176,7 @@ func (s *scan) row(columns int, via bool) (dsr.Row, bool) {
 	if via {
 		row.Via = s.via
 	}
-	return row, len(s.via) > 0 || !s.reading.documents
+	return row, len(s.via) > 0 || !s.reading.sifts
 }
 
 // document adds the inputs that a document holds, each once.

@@ -188,13 +188,21 @@ func (sqlite) listBase() int { return 0 }
 
 // within looks at every scalar of the document: wider than the path, which the
 // decoded document decides.
-func (s sqlite) within(_ *column, expr string, _ []string, list string, fold bool) fragment {
+func (s sqlite) within(doc *documentSelector, expr, list string) fragment {
 	key := fmt.Sprintf(sqliteScalar, "e")
-	if fold {
+	beyond := ""
+	if doc.wide {
+		beyond = " OR " + s.beyondASCII("e.atom")
+	}
+	if doc.fold {
 		key = "lower(" + key + ")"
 	}
-	return fragment{sql: "EXISTS (SELECT 1 FROM json_tree(" + s.valid(expr) + ") AS e WHERE e.atom IS NOT NULL AND " +
-		key + " IN (SELECT v0 FROM " + list + "))"}
+	return fragment{sql: "EXISTS (SELECT 1 FROM json_tree(" + s.valid(expr) + ") AS e WHERE e.atom IS NOT NULL AND (" +
+		key + " IN (SELECT v0 FROM " + list + ")" + beyond + "))"}
+}
+
+func (sqlite) beyondASCII(expr string) string {
+	return "length(CAST(" + expr + " AS BLOB)) <> length(" + expr + ")"
 }
 
 // read looks up the inputs with IN, which serves several criteria at once, and
@@ -206,7 +214,7 @@ func (s sqlite) read(r *reading) fragment {
 	var where []fragment
 	for k := range r.selectors {
 		sel := &r.selectors[k]
-		if sel.document == nil && r.via {
+		if !sel.sifted() && r.via {
 			on := make([]string, len(sel.in))
 			for i, in := range sel.in {
 				on[i] = fmt.Sprintf("%s = c%d.v%d", s.comparable(in, "+"+r.expr(in.column)), k, i)
