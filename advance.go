@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type run struct {
 	steps   []*step
 	index   map[graph.Address]*step
 	results results
+	fresh   bool // schemas are asked for anew, whatever is remembered
 
 	partsMu   sync.Mutex
 	small     map[string]smallEntry
@@ -50,8 +52,15 @@ func newRun(e *Engine, rec *Record) *run {
 // holds the request, also one that died less than Config.Lease ago, it is
 // [ErrLeased]; so it is while another request of the same data subject is being
 // advanced, if one of the two erases. When ctx ends, the request is left as it
-// is and goes on with the next call.
+// is and goes on with the next call. A panic in a connector or another part of
+// the configuration ends the request like any failure, with a
+// [*graph.PanicError].
 func (r *Requests) Advance(ctx context.Context, id string) (*Request, error) {
+	return r.advance(ctx, id, false)
+}
+
+func (r *Requests) advance(ctx context.Context, id string, fresh bool) (req *Request, err error) {
+	defer recovered(&err) // what is no part of the run: the store
 	rec, err := r.engine.config.Store.Request(ctx, id)
 	if err != nil {
 		return nil, err
@@ -63,6 +72,7 @@ func (r *Requests) Advance(ctx context.Context, id string) (*Request, error) {
 		return rec.request(), &FailedError{RequestID: id, Stage: rec.Stage, Err: errors.New(rec.Failure)}
 	}
 	run := newRun(r.engine, rec)
+	run.fresh = fresh
 	if err := run.lease(ctx); err != nil {
 		return nil, err
 	}
@@ -132,13 +142,26 @@ func (r *run) keepLease(ctx context.Context) (context.Context, func()) {
 				return
 			case <-tick.C:
 			}
-			if err := r.commit(ctx, func(*StoreChange) error { return nil }); errors.Is(err, ErrConflict) {
+			if err := r.renew(ctx); errors.Is(err, ErrConflict) {
 				cancel(err)
 				return
 			}
 		}
 	})
 	return ctx, func() { close(stopped); wg.Wait(); cancel(nil) }
+}
+
+func (r *run) renew(ctx context.Context) (err error) {
+	defer recovered(&err)
+	return r.commit(ctx, func(*StoreChange) error { return nil })
+}
+
+// recovered, deferred, turns a panic into an error. What it was about is left
+// out, since it may quote a row.
+func recovered(err *error) {
+	if recover() != nil {
+		*err = &graph.PanicError{Stack: string(debug.Stack())}
+	}
 }
 
 // commit applies one change to the request: apply edits a copy of the record,
@@ -207,7 +230,8 @@ func (r *run) stage(ctx context.Context, next Stage, events ...Event) error {
 }
 
 // advance runs the stages from the one the request is at.
-func (r *run) advance(ctx context.Context) error {
+func (r *run) advance(ctx context.Context) (err error) {
+	defer recovered(&err)
 	again := false
 	for {
 		stage := r.record().Stage
@@ -278,7 +302,7 @@ func (r *run) restore(ctx context.Context) error {
 
 // layout prepares the steps of a plan.
 func (r *run) layout(ctx context.Context, plan *graph.Plan) error {
-	schemas, err := r.engine.preflight(ctx, plan)
+	schemas, err := r.engine.preflight(ctx, plan, r.fresh)
 	if err != nil {
 		return err
 	}
@@ -351,6 +375,9 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	stage := r.record().Stage
+	if !interrupted && r.plan != nil {
+		r.engine.forget(r.plan) // a table may have changed
+	}
 	if !interrupted && slices.Contains([]Stage{StageCollect, StageDeliver, StageJournal}, stage) {
 		if keepErr := r.keepParts(cleanup); keepErr != nil {
 			r.engine.config.Logger.WarnContext(cleanup, "what was collected is not kept for a retry", "request", r.id)

@@ -27,16 +27,23 @@ func (r *run) collectStage(ctx context.Context) error {
 	}
 	r.beginRows(prior)
 	r.collected, r.rows = 0, 0
+	var told error // a panic of the host's Progress
 	outcomes := graph.Walk(ctx, r.plan, r.visit, graph.WalkOptions{
 		Workers:    r.engine.config.Limits.Workers,
 		Rounds:     r.engine.config.Limits.CycleRounds,
 		Group:      func(s *graph.Step) string { return r.index[s.Address()].conn.Key },
 		GroupLimit: func(key string) int { return r.connection(key).Concurrency },
 		Prior:      prior,
-		Observe:    func(o graph.Outcome) { r.collecting(ctx, r.index[o.Address], o.State) },
+		Observe: func(o graph.Outcome) {
+			defer recovered(&told)
+			r.collecting(ctx, r.index[o.Address], o.State)
+		},
 	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if told != nil {
+		return told
 	}
 	return r.settleWalk(ctx, outcomes)
 }

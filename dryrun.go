@@ -12,7 +12,8 @@ import (
 // step by step, with placeholders in the place of values, and sends none of
 // them. It does what Check does first, and its error is the same. Connections
 // without a dry run are told as such.
-func (e *Engine) DryRun(ctx context.Context, w io.Writer, policy string, kinds ...string) error {
+func (e *Engine) DryRun(ctx context.Context, w io.Writer, policy string, kinds ...string) (err error) {
+	defer recovered(&err)
 	plan, err := e.Plan(policy, kinds...)
 	if err != nil {
 		return err

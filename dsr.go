@@ -131,9 +131,10 @@ func (e *Engine) freeze(policy string, kinds []string) (*frozenPlan, error) {
 // Check plans and then asks every database of the plan for its schema, to find
 // what would make a request fail: missing tables and columns, read-only
 // connections under an erasure rule, strategies that a column cannot take,
-// rows that cannot be addressed or deleted. It reads no row and writes
-// nothing. The error is a [*graph.FaultError] over all faults.
-func (e *Engine) Check(ctx context.Context, policy string, kinds ...string) error {
+// rows that cannot be addressed or deleted. It asks anew each time, reads no
+// row and writes nothing. The error is a [*graph.FaultError] over all faults.
+func (e *Engine) Check(ctx context.Context, policy string, kinds ...string) (err error) {
+	defer recovered(&err)
 	plan, err := e.Plan(policy, kinds...)
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (e *Engine) Check(ctx context.Context, policy string, kinds ...string) erro
 // rehearse checks a plan and returns a run over it that is none of a request,
 // and the order in which it would erase.
 func (e *Engine) rehearse(ctx context.Context, plan *graph.Plan) (*run, []*step, error) {
-	schemas, err := e.preflight(ctx, plan)
+	schemas, err := e.preflight(ctx, plan, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -164,12 +165,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	if e.config.Executor == nil {
 		return errors.New("dsr: no Executor is configured; set Config.Executor or call Advance yourself")
 	}
-	err := e.enqueueOpen(ctx)
-	switch {
-	case ctx.Err() != nil:
-		return nil // stopped before it began; the store keeps what waits
-	case err != nil:
+	if err := e.enqueueOpen(ctx); err != nil && ctx.Err() == nil {
 		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil // stopped before it began; the store keeps what waits
+	default:
 	}
 	return e.config.Executor.Run(ctx, func(ctx context.Context, j Job) error {
 		_, err := e.requests.Advance(ctx, j.RequestID)

@@ -17,8 +17,13 @@ import (
 // preflight asks for the schemas of all collections of a plan and checks that
 // everything in the plan can be done. A collection that does not exist, and on
 // which nothing depends, has no schema in the answer.
-func (e *Engine) preflight(ctx context.Context, plan *graph.Plan) (map[graph.Address]*Schema, error) {
-	fresh := plan.Policy.Has(graph.Erasure)
+//
+// Plans that only read take schemas that are remembered, unless fresh is set:
+// to ask for them would take longer than many a request. A table that changed
+// since makes at most one request fail, since what a failed one used is
+// forgotten.
+func (e *Engine) preflight(ctx context.Context, plan *graph.Plan, fresh bool) (map[graph.Address]*Schema, error) {
+	fresh = fresh || plan.Policy.Has(graph.Erasure)
 	schemas := map[graph.Address]*Schema{}
 	var mu sync.Mutex
 	var faults graph.Diagnostics
@@ -29,7 +34,10 @@ func (e *Engine) preflight(ctx context.Context, plan *graph.Plan) (map[graph.Add
 			schema, err := e.describe(gctx, s.Collection, fresh)
 			mu.Lock()
 			defer mu.Unlock()
+			var panicked *graph.PanicError
 			switch {
+			case errors.As(err, &panicked):
+				return fmt.Errorf("%s: its schema cannot be read: %w", s.Address(), err)
 			case errors.Is(err, ErrNoCollection):
 				if plan.Feeds(s.Address()) {
 					faults = append(faults, stepFault(s, "the database has no such collection, and others depend on it; create it or set skip_processing"))
@@ -56,7 +64,20 @@ func (e *Engine) preflight(ctx context.Context, plan *graph.Plan) (map[graph.Add
 	check.sharedTables()
 	faults = append(faults, check.faults...)
 	slices.SortStableFunc(faults, func(a, b graph.Diagnostic) int { return strings.Compare(a.Subject, b.Subject) })
-	return schemas, faults.Err()
+	if err := faults.Err(); err != nil {
+		e.forget(plan)
+		return nil, err
+	}
+	return schemas, nil
+}
+
+// forget drops the remembered schemas of a plan.
+func (e *Engine) forget(plan *graph.Plan) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range plan.Steps {
+		delete(e.schemas, s.Address())
+	}
 }
 
 func stepFault(s *graph.Step, message string) graph.Diagnostic {
@@ -64,7 +85,8 @@ func stepFault(s *graph.Step, message string) graph.Diagnostic {
 }
 
 // describe returns a schema, remembered unless fresh.
-func (e *Engine) describe(ctx context.Context, c *graph.Collection, fresh bool) (*Schema, error) {
+func (e *Engine) describe(ctx context.Context, c *graph.Collection, fresh bool) (schema *Schema, err error) {
+	defer recovered(&err)
 	e.mu.Lock()
 	schema, ok := e.schemas[c.Address]
 	e.mu.Unlock()
@@ -75,7 +97,7 @@ func (e *Engine) describe(ctx context.Context, c *graph.Collection, fresh bool) 
 	if conn == nil {
 		return nil, fmt.Errorf("no connection serves dataset %q any more", c.Address.Dataset)
 	}
-	schema, err := conn.Connector.Describe(ctx, c)
+	schema, err = conn.Connector.Describe(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -261,8 +283,9 @@ func holdsArray(s *graph.Step, schema *Schema, name string) bool {
 	return ok && f.Type.Array
 }
 
-// deletion checks that no row outside of the plan refers to rows that are to
-// be deleted.
+// deletion checks that no row of a table outside of the plan, or of one whose
+// rows are kept, refers to rows that are to be deleted. Rows of others in a
+// table that is in the plan are looked for when the journal is written.
 func (c *checker) deletion(s *graph.Step, schema *Schema) {
 	for _, fk := range schema.ReferencedBy {
 		if fk.Table == schema.Table {
@@ -279,16 +302,20 @@ func (c *checker) deletion(s *graph.Step, schema *Schema) {
 	}
 }
 
-// tableStep finds the step of a table on the connection of s.
+// tableStep finds the step of a table on the connection of s, rather one that
+// deletes than another.
 func (c *checker) tableStep(s *graph.Step, table string) *graph.Step {
 	conn := c.engine.connections[s.Address().Dataset]
+	var found *graph.Step
 	for _, o := range c.plan.Steps {
 		schema := c.schemas[o.Address()]
 		if schema != nil && schema.Table == table && c.engine.connections[o.Address().Dataset] == conn {
-			return o
+			if found == nil || o.Erase != nil && o.Erase.Delete {
+				found = o
+			}
 		}
 	}
-	return nil
+	return found
 }
 
 // sharedTables refuses two collections that change the same physical table:

@@ -158,7 +158,8 @@ func (r *Requests) Log(ctx context.Context, id string) ([]Event, error) {
 }
 
 // Retry lets a request go on that stopped with [StatusError] or waits with
-// [StatusRequiresInput], and advances it. What was done stays done.
+// [StatusRequiresInput], and advances it. What was done stays done. Tables may
+// have been altered meanwhile: their schemas are asked for anew.
 func (r *Requests) Retry(ctx context.Context, id string) (*Request, error) {
 	err := r.change(ctx, id, "retried", func(rec *Record) error {
 		if rec.Status != StatusError && rec.Status != StatusRequiresInput {
@@ -170,7 +171,7 @@ func (r *Requests) Retry(ctx context.Context, id string) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.Advance(ctx, id)
+	return r.advance(ctx, id, true)
 }
 
 // Cancel withdraws a request. Once its erasure has begun it is [ErrConflict].
@@ -222,7 +223,11 @@ func (e *Engine) notify(ctx context.Context, rec *Record, n Notice) {
 		return
 	}
 	n.RequestID, n.ExternalID, n.Policy = rec.ID, rec.ExternalID, rec.Policy
-	if err := e.config.Notifier.Notify(ctx, n); err != nil {
+	send := func() (err error) {
+		defer recovered(&err)
+		return e.config.Notifier.Notify(ctx, n)
+	}
+	if err := send(); err != nil {
 		e.config.Logger.WarnContext(ctx, "notice not sent", "request", rec.ID, "kind", n.Kind)
 	}
 }

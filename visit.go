@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -133,11 +132,7 @@ func (r *run) readQueries(ctx context.Context, s *step, sink *rowSink) error {
 			break
 		}
 		g.Go(func() (err error) {
-			defer func() {
-				if p := recover(); p != nil {
-					err = &graph.PanicError{Stack: string(debug.Stack())}
-				}
-			}()
+			defer recovered(&err)
 			return r.readQuery(gctx, q, sink)
 		})
 	}

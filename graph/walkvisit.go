@@ -51,12 +51,14 @@ func (w *walk) call(ctx context.Context, step, round int) (o Outcome) {
 	return o
 }
 
-// PanicError is the outcome of a visit that panicked. What it panicked with is
-// left out, since it may quote a row.
+// PanicError is the error of a visit, or of another call into the host's code,
+// that panicked. What it panicked with is left out, since it may quote a row.
 type PanicError struct {
 	// Stack is the stack at the panic, without the values of arguments.
 	Stack string
 }
 
 // Error says that a panic happened, without what it was about.
-func (e *PanicError) Error() string { return "the visit panicked; see the stack in the error" }
+func (e *PanicError) Error() string {
+	return "the code that was called panicked; see the stack in the error"
+}
