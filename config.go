@@ -260,7 +260,8 @@ func (e *Engine) configureDatasets(faults *multierror.Error) *multierror.Error {
 func (e *Engine) configureConnections(faults *multierror.Error) *multierror.Error {
 	add := func(format string, args ...any) { faults = multierror.Append(faults, fmt.Errorf(format, args...)) }
 	known := map[string]bool{}
-	for _, d := range e.config.Datasets {
+	datasets := slices.DeleteFunc(slices.Clone(e.config.Datasets), func(d *graph.Dataset) bool { return d == nil })
+	for _, d := range datasets {
 		known[d.Key] = true
 	}
 	keys := map[string]bool{}
@@ -291,8 +292,8 @@ func (e *Engine) configureConnections(faults *multierror.Error) *multierror.Erro
 			e.connections[d] = conn
 		}
 	}
-	for _, d := range e.config.Datasets {
-		if e.connections[d.Key] == nil && slices.ContainsFunc(d.Collections, func(c *graph.Collection) bool { return !c.SkipProcessing }) {
+	for _, d := range datasets {
+		if e.connections[d.Key] == nil && slices.ContainsFunc(d.Collections, func(c *graph.Collection) bool { return c != nil && !c.SkipProcessing }) {
 			add("dataset %q has no connection; list it in the Datasets of one", d.Key)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -375,17 +374,6 @@ func TestKeylessRowsAreMaskedEachOnce(t *testing.T) {
 	require.Equal(t, rows[0]["line"], rows[3]["line"], "masked once: equal values stay equal")
 	o := outcome(t, req, "shop:log")
 	require.Equal(t, []int64{3, 3, 3, 0}, []int64{o.Rows, o.Targeted, o.Masked, o.Gone})
-}
-
-func TestKeylessRowsWithoutTheirAddressAreRefused(t *testing.T) {
-	t.Parallel()
-	yaml := strings.Replace(keylessYAML, "- {name: line,", "- {name: mail, fides_meta: {identity: email}}\n          - {name: line,", 1)
-	rows := keylessRows()
-	rows["log"][0]["mail"] = "ada@example.com"
-	w := shop(t, yaml, rows, nil)
-	_, err := w.run(t, "ada@example.com", erasureRule("hash", "user.content"))
-	require.ErrorContains(t, err, "shop:log: a targeted row has no value in its key field mail, so that it cannot be addressed")
-	require.Zero(t, w.db().applied())
 }
 
 const deleteYAML = `

@@ -68,6 +68,23 @@ func TestNewTellsEveryFault(t *testing.T) {
 	error: policy p: it has no rules`, err.Error())
 }
 
+func TestNewTellsEveryNil(t *testing.T) {
+	t.Parallel()
+	_, err := dsr.New(dsr.Config{
+		Store: memory.NewStore(), Keyring: dsr.NewEphemeralKeyring(),
+		Datasets: []*graph.Dataset{nil, {Key: "shop", Collections: []*graph.Collection{
+			nil, {Name: "a", Fields: []*graph.Field{nil, {Name: "b", Fields: []*graph.Field{nil}}}},
+		}}},
+		Connections: []dsr.Connection{{Key: "shop", Connector: memory.NewConnector(nil, nil), Datasets: []string{"shop"}}},
+		Policies:    []graph.Policy{policy(erasureRule("hash", "user"))},
+	})
+	require.EqualError(t, err, `dsr: the configuration has 4 fault(s):
+	error: dataset 1: it is nil
+	error: shop: collection 1 is nil
+	error: shop:a: field 1 is nil
+	error: shop:a.b: field 1 is nil`)
+}
+
 func TestSubmitTellsEveryFaultAndStoresNothing(t *testing.T) {
 	t.Parallel()
 	w := shop(t, shopYAML, shopRows(), nil)

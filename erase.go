@@ -193,13 +193,11 @@ func (s *step) maskedKey(row RowChange) ([]any, bool) {
 	for i, path := range s.key {
 		for _, c := range row.Set {
 			if len(c.Path) == 1 && c.Path[0] == path.Column() && !value.Equal(c.Old, c.New) {
-				if key[i], moved = c.New, true; c.New == nil {
-					return nil, false
-				}
+				key[i], moved = c.New, true
 			}
 		}
 	}
-	return key, moved
+	return key, moved && slices.ContainsFunc(key, func(v any) bool { return v != nil })
 }
 
 // attempt counts how often each row was found changed.
@@ -236,18 +234,19 @@ func (r *run) collectAgain(ctx context.Context, s *step, chunk, changed []entry)
 		}
 	}
 	before := map[string][]entry{} // several where the key does not tell rows apart
-	q := &Query{Collection: s.Collection, Columns: s.columns, Criteria: []Criterion{{Fields: s.key}}}
+	var keys [][]any
 	for _, e := range changed {
 		key, err := value.Append(nil, e.key)
 		if err != nil {
 			return nil, counts, err
 		}
 		if before[string(key)] = append(before[string(key)], e); len(before[string(key)]) == 1 {
-			q.Criteria[0].Values = append(q.Criteria[0].Values, e.key)
+			keys = append(keys, e.key)
 		}
 	}
 	found := map[string]int{}
 	var entries []entry
+	q := &Query{Collection: s.Collection, Columns: s.columns, Criteria: addressed(s.key, keys)}
 	for row, err := range s.conn.Connector.Read(ctx, q) {
 		if err != nil {
 			return nil, counts, err
@@ -268,10 +267,9 @@ func (r *run) collectAgain(ctx context.Context, s *step, chunk, changed []entry)
 		if len(olds) == 0 || slices.ContainsFunc(chunk, func(c entry) bool { return masked(c, e) }) {
 			continue
 		}
-		old := olds[min(found[string(key)], len(olds)-1)]
 		found[string(key)]++
 		switch {
-		case !s.sameTies(old.set, e.set):
+		case !slices.ContainsFunc(olds, func(old entry) bool { return s.sameTies(old.set, e.set) }):
 		case ok:
 			entries = append(entries, e)
 		default:
@@ -286,6 +284,31 @@ func (r *run) collectAgain(ctx context.Context, s *step, chunk, changed []entry)
 	}
 	c, err := j.seal(s, entries)
 	return &c, counts, err
+}
+
+// addressed returns criteria for the rows with these keys. A key without a
+// part, as there may be where no primary key is, is asked for by the others.
+func addressed(fields []graph.Path, keys [][]any) []Criterion {
+	var criteria []Criterion
+	at := map[string]int{}
+	for _, key := range keys {
+		var present []graph.Path
+		var values []any
+		mark := make([]byte, len(key))
+		for i, v := range key {
+			if v != nil {
+				present, values, mark[i] = append(present, fields[i]), append(values, v), 1
+			}
+		}
+		n, ok := at[string(mark)]
+		if !ok {
+			n = len(criteria)
+			at[string(mark)] = n
+			criteria = append(criteria, Criterion{Fields: present})
+		}
+		criteria[n].Values = append(criteria[n].Values, values)
+	}
+	return criteria
 }
 
 // masked reports whether a row, as it is now, is another of the chunk that was

@@ -3,7 +3,6 @@ package dsr
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,7 +70,7 @@ func (r *run) eraseOrder() ([]*step, error) {
 			continue
 		}
 		for _, o := range targeted {
-			if o != s && o.Erase.Delete && o.conn == s.conn &&
+			if o != s && o.conn == s.conn &&
 				slices.ContainsFunc(s.schema.ReferencedBy, func(fk ForeignKey) bool { return fk.Table == o.schema.Table }) {
 				before[s] = append(before[s], o)
 			}
@@ -107,42 +106,6 @@ type entry struct {
 	set []Change
 }
 
-// What a journal holds in memory, besides one row.
-const (
-	chunkBytes   = 1 << 20 // the weight of one chunk; a heavier row is a chunk of its own
-	pendingBytes = 4 << 20 // sealed chunks that wait to be stored
-)
-
-// weight is about how many bytes an entry takes, encoded or in memory.
-func (e entry) weight() int {
-	n := weightOf(e.key)
-	for _, c := range e.set {
-		n += weightOf(c.Path) + weightOf(c.Old) + weightOf(c.New)
-	}
-	return n
-}
-
-func weightOf(v any) int {
-	n := 16
-	switch v := v.(type) {
-	case string:
-		n += len(v)
-	case json.Number:
-		n += len(v)
-	case []byte:
-		n += len(v)
-	case []any:
-		for _, e := range v {
-			n += weightOf(e)
-		}
-	case map[string]any:
-		for key, e := range v {
-			n += len(key) + weightOf(e)
-		}
-	}
-	return n
-}
-
 // journal turns rows into journal chunks.
 type journal struct {
 	run     *run
@@ -152,6 +115,7 @@ type journal struct {
 	pending []JournalChunk
 	size    int // of pending, which is stored when it is above pendingBytes
 	rows    int64
+	kept    map[*step]map[string]bool // rows that are not deleted, by rowKey
 }
 
 func (r *run) newJournal(ctx context.Context) (*journal, error) {
@@ -160,20 +124,20 @@ func (r *run) newJournal(ctx context.Context) (*journal, error) {
 		return nil, err
 	}
 	return &journal{
-		run: r, key: key, masks: map[string]mask.Strategy{},
+		run: r, key: key, masks: map[string]mask.Strategy{}, kept: map[*step]map[string]bool{},
 		secrets: maskSecrets{key: key, random: r.engine.config.Random},
 	}, nil
 }
 
 // step journals all rows of a step.
 func (j *journal) step(ctx context.Context, s *step) error {
-	shared, err := j.run.sharing(ctx, s)
+	shared, err := j.sharing(ctx, s)
 	if err != nil {
 		return err
 	}
-	var entries []entry
-	size := 0
-	targeted, sharedRows := int64(0), int64(0)
+	chunks := &chunker{journal: j, step: s}
+	order := newRowOrder(s, j.run.engine.config.Limits.CycleValues)
+	sharedRows := int64(0)
 	for record, err := range j.run.records(ctx, s) {
 		if err != nil {
 			return err
@@ -189,30 +153,59 @@ func (j *journal) step(ctx context.Context, s *step) error {
 		if !ok {
 			continue
 		}
+		kept := false
 		if shared.has(s, row) {
 			sharedRows++
 			switch j.run.engine.config.SharedRows {
 			case SharedKeep:
-				continue
+				kept = true
 			case SharedRefuse:
 				return fmt.Errorf("%s: rows of others refer to a row that is to be erased, and SharedRows refuses that", s.Address())
 			}
 		}
-		targeted++
-		weight := e.weight()
-		if len(entries) == j.run.engine.config.Limits.ChunkRows || size+weight > chunkBytes {
-			if err := j.add(ctx, s, entries); err != nil {
-				return err
-			}
-			clear(entries)
-			entries, size = entries[:0], 0
+		switch {
+		case order != nil:
+			err = order.add(e, record, row, kept)
+		case kept:
+			err = j.keep(s, record)
+		default:
+			err = chunks.add(ctx, e)
 		}
-		entries, size = append(entries, e), size+weight
+		if err != nil {
+			return err
+		}
 	}
-	j.rows += targeted
+	if order != nil {
+		more, err := j.ordered(ctx, order, chunks)
+		if err != nil {
+			return err
+		}
+		sharedRows += more
+	}
 	out := j.run.results.collection(s.Address())
-	out.Targeted, out.Shared = targeted, sharedRows
-	return j.add(ctx, s, entries)
+	out.Targeted, out.Shared = chunks.rows, sharedRows
+	j.rows += chunks.rows
+	return chunks.cut(ctx)
+}
+
+// keep remembers a row that is not deleted: what it refers to has to stay too.
+func (j *journal) keep(s *step, record []byte) error {
+	if !s.Erase.Delete {
+		return nil
+	}
+	key, err := s.rowKey(record)
+	if err != nil {
+		return err
+	}
+	j.keepKey(s, key)
+	return nil
+}
+
+func (j *journal) keepKey(s *step, key []byte) {
+	if j.kept[s] == nil {
+		j.kept[s] = map[string]bool{}
+	}
+	j.kept[s][string(key)] = true
 }
 
 // collection returns the outcome of a collection.
@@ -229,10 +222,14 @@ func (res *results) collection(a graph.Address) *CollectionOutcome {
 // entry works out what is to change in a row; not ok when nothing is.
 func (j *journal) entry(s *step, row []any) (entry, bool, error) {
 	e := entry{key: make([]any, len(s.keyAt))}
+	nulls := 0
 	for i, at := range s.keyAt {
 		if e.key[i] = row[at]; row[at] == nil {
-			return e, false, fmt.Errorf("%s: a targeted row has no value in its key field %s, so that it cannot be addressed", s.Address(), s.key[i])
+			nulls++
 		}
+	}
+	if nulls == len(e.key) || nulls > 0 && len(s.schema.Key) > 0 {
+		return e, false, fmt.Errorf("%s: a targeted row has no value in its key (%s), so that it cannot be addressed", s.Address(), joinPaths(s.key))
 	}
 	changes := s.Erase.Delete
 	for _, f := range s.Erase.Fields {
@@ -260,15 +257,25 @@ func (j *journal) entry(s *step, row []any) (entry, bool, error) {
 	return e, changes, nil
 }
 
+func joinPaths(paths []graph.Path) string {
+	names := make([]string, len(paths))
+	for i, path := range paths {
+		names[i] = path.String()
+	}
+	return strings.Join(names, ", ")
+}
+
 // ties returns the fields by which a row refers to rows of the data subject. A
 // row in which they change belongs to somebody else. Arrays are none: they
-// hold many.
+// hold many. Where no key of the database tells rows apart, rows of others may
+// have the same address, and columns that hold identities are ties too.
 func (s *step) ties() []graph.Path {
 	var ties []graph.Path
 	for _, in := range s.inputs {
 		for _, path := range in.Fields {
 			array := in.inArray && len(path) == 1
-			if in.Identity == "" && !array && !slices.ContainsFunc(ties, path.Equal) {
+			binds := in.Identity == "" || len(s.schema.Key) == 0 && len(path) == 1
+			if binds && !array && !slices.ContainsFunc(ties, path.Equal) {
 				ties = append(ties, path)
 			}
 		}

@@ -70,11 +70,12 @@ func (w *rowWriter) close() error {
 	return errors.Join(w.flush(), w.w.Close())
 }
 
-// rowKey identifies a row among those of its step: by its key, or by
-// everything in it where there is none.
+// rowKey identifies a row among those of its step: by the key that the database
+// enforces, or by everything in it where there is none. A key that is only
+// declared may be that of several rows.
 func (s *step) rowKey(record []byte) ([]byte, error) {
 	h := sha256.New()
-	if len(s.keyAt) == 0 {
+	if len(s.schema.Key) == 0 || len(s.keyAt) == 0 {
 		h.Write(record)
 		return h.Sum(nil)[:16], nil
 	}

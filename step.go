@@ -82,6 +82,11 @@ func (r *run) makeSteps(ctx context.Context, schemas map[graph.Address]*Schema) 
 				s.columns = append(s.columns, k.Column())
 			}
 		}
+		for _, c := range s.bound() {
+			if !slices.Contains(s.columns, c) {
+				s.columns = append(s.columns, c)
+			}
+		}
 		s.at = map[string]int{}
 		for i, c := range s.columns {
 			s.at[c] = i

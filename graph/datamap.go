@@ -33,14 +33,18 @@ type tie struct {
 	pos Position
 }
 
-// NewDataMap joins datasets. The error is a [*FaultError] that names every
-// duplicate key and every name that leads nowhere: references, after and
+// NewDataMap joins datasets. The error is a [*FaultError] that names every nil,
+// or every duplicate key and every name that leads nowhere: references, after and
 // erase_after. The datasets must not be changed afterwards.
 func NewDataMap(datasets ...*Dataset) (*DataMap, error) {
 	m := &DataMap{index: map[Address]int{}}
 	var faults Diagnostics
 	fault := func(pos Position, subject, format string, args ...any) {
 		faults = append(faults, Diagnostic{Severity: Error, Pos: pos, Subject: subject, Message: fmt.Sprintf(format, args...)})
+	}
+	checkNil(datasets, fault)
+	if err := faults.Err(); err != nil {
+		return nil, err
 	}
 	byKey := map[string]*Dataset{}
 	for _, d := range datasets {
@@ -118,6 +122,34 @@ func checkNames(parent string, fields []*Field, fault faultFunc) {
 		}
 		seen[f.Name] = true
 		checkNames(parent+"."+f.Name, f.Fields, fault)
+	}
+}
+
+// checkNil tells of every nil among datasets and what they hold; nothing else
+// can be said of them then.
+func checkNil(datasets []*Dataset, fault faultFunc) {
+	for n, d := range datasets {
+		if d == nil {
+			fault(Position{}, fmt.Sprintf("dataset %d", n+1), "it is nil")
+			continue
+		}
+		for i, c := range d.Collections {
+			if c == nil {
+				fault(d.Pos, d.Key, "collection %d is nil", i+1)
+				continue
+			}
+			checkNilFields(Address{Dataset: d.Key, Collection: c.Name}.String(), c.Pos, c.Fields, fault)
+		}
+	}
+}
+
+func checkNilFields(parent string, pos Position, fields []*Field, fault faultFunc) {
+	for i, f := range fields {
+		if f == nil {
+			fault(pos, parent, "field %d is nil", i+1)
+			continue
+		}
+		checkNilFields(parent+"."+f.Name, f.Pos, f.Fields, fault)
 	}
 }
 

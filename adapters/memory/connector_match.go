@@ -19,6 +19,7 @@ type selector struct {
 	fields []graph.Path
 	tuples [][]any
 	fold   bool
+	nulls  bool // a null of a tuple of several matches null
 	// buckets hold the indexes of tuples that may be equal.
 	buckets map[string][]int
 	scratch []byte
@@ -59,14 +60,15 @@ func newSelector(fields []graph.Path, tuples [][]any, fold bool) (*selector, err
 }
 
 // find yields the index of every tuple that the row matches; an index may come
-// more than once where the path leads through arrays. A null matches nothing.
+// more than once where the path leads through arrays. A null matches nothing,
+// unless nulls is set.
 func (s *selector) find(row map[string]any) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		if len(s.fields) > 1 {
 			tuple := make([]any, len(s.fields))
 			for i, path := range s.fields {
 				v, _ := lookup(row, path)
-				if v == nil {
+				if v == nil && !s.nulls {
 					return
 				}
 				tuple[i] = s.folded(v)
