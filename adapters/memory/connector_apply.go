@@ -31,6 +31,9 @@ func (c *Connector) apply(ctx context.Context, ch *dsr.Chunk) ([]dsr.RowResult, 
 	keys := make([][]any, len(ch.Rows))
 	for i := range ch.Rows {
 		keys[i] = ch.Rows[i].Key
+		if !slices.ContainsFunc(keys[i], func(v any) bool { return v != nil }) {
+			return nil, fmt.Errorf("row %d of the chunk: %w", i, dsr.ErrEmptyQuery)
+		}
 	}
 	if len(ch.Key) == 0 {
 		return nil, dsr.ErrEmptyQuery
@@ -39,6 +42,7 @@ func (c *Connector) apply(ctx context.Context, ch *dsr.Chunk) ([]dsr.RowResult, 
 	if err != nil {
 		return nil, err
 	}
+	byKey.nulls = true
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
