@@ -46,7 +46,7 @@ type Config struct {
 	// graph.DefaultIdentityKinds; kinds not listed are compared as given.
 	Identities []graph.IdentityKind
 	// Spool keeps collected rows, sealed. Defaults to NewDirSpool(""), a
-	// private folder under the system's temporary one.
+	// private folder of the user's under the system's temporary one.
 	Spool Spool
 	// Notifier is told of receipts, completions and failures. Defaults to
 	// none.

@@ -180,6 +180,9 @@ func (w *partWriter) Close() error {
 			return nil
 		}
 		if err := w.spill(); err != nil {
+			if w.large != nil {
+				return errors.Join(err, w.large.Close())
+			}
 			return err
 		}
 	}

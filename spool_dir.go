@@ -11,24 +11,30 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
+	"strconv"
 )
 
 // NewDirSpool returns a [Spool] in a local directory, which is created when it
-// is first needed, for its owner only. An empty dir means a private directory
-// of its own under [os.TempDir]; then a request that another process goes on
-// with is collected again.
+// is first needed, for its owner only. An empty dir means one that belongs to
+// the user under whom the process runs: [os.TempDir]/dsr-spool-<user id>. It is
+// the same in each process, so that a process that is started again finds the
+// parts of the one before, and removes them in the end. It is refused when
+// something else stands in its place, or when others may look into it.
 //
-// The names of requests and parts do not show in the names of files, and no
-// name leads outside of the directory. Nothing is synced to disk: after a
-// power failure a part may be cut off, which the seal of its content shows.
+// Processes that share a directory must not share the ids of requests. The
+// names of requests and parts do not show in the names of files, and no name
+// leads outside of the directory. Nothing is synced to disk: after a power
+// failure a part may be cut off, which the seal of its content shows.
 func NewDirSpool(dir string) Spool {
-	return &dirSpool{dir: dir}
+	if dir != "" {
+		return &dirSpool{dir: dir}
+	}
+	return &dirSpool{dir: filepath.Join(os.TempDir(), "dsr-spool-"+strconv.Itoa(os.Geteuid())), private: true}
 }
 
 type dirSpool struct {
-	mu  sync.Mutex // guards dir until it is known
-	dir string
+	dir     string
+	private bool // dir lies where others may write
 }
 
 // spoolTemp ends the names of parts that are still written.
@@ -102,19 +108,38 @@ func (s *dirSpool) Remove(ctx context.Context, requestID string, parts ...string
 	return errors.Join(faults...)
 }
 
-// root returns the directory, or "" when it is not known yet and is not to be
-// made.
+// root returns the directory, or "" when it is not there and is not to be made.
+// In a place where others may write, it is looked at each time.
 func (s *dirSpool) root(create bool) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.dir == "" && create {
-		dir, err := os.MkdirTemp("", "dsr-spool-")
-		if err != nil {
-			return "", spoolError("create a temporary directory", err)
-		}
-		s.dir = dir
+	if !s.private {
+		return s.dir, nil
 	}
-	return s.dir, nil
+	if create {
+		if err := os.Mkdir(s.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", spoolError("create the private directory", err)
+		}
+	}
+	info, err := os.Lstat(s.dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !create:
+		return "", nil
+	case err != nil:
+		return "", spoolError("look at the private directory", err)
+	}
+	fault := ""
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		fault = "is a symbolic link"
+	case !info.IsDir():
+		fault = "is not a directory"
+	case !ownedByUser(info):
+		fault = "belongs to another user"
+	case !closedToOthers(info):
+		fault = fmt.Sprintf("has the permissions %#o, which let others in", info.Mode().Perm())
+	default:
+		return s.dir, nil
+	}
+	return "", fmt.Errorf("dsr: spool: the private directory %s %s; remove it, or name another directory with NewDirSpool", s.dir, fault)
 }
 
 // spoolName maps any name to one that is safe and short, and another name to
@@ -143,8 +168,16 @@ func (w *spoolWriter) Write(p []byte) (int, error) {
 	n, err := w.file.Write(p)
 	if err != nil {
 		w.err = spoolError("write a part", err)
+		w.discard()
 	}
 	return n, w.err
+}
+
+// discard leaves nothing of a part that failed, whether or not it is closed.
+func (w *spoolWriter) discard() {
+	w.closed = true
+	_ = w.file.Close()
+	_ = os.Remove(w.temp)
 }
 
 func (w *spoolWriter) Close() error {
@@ -152,16 +185,13 @@ func (w *spoolWriter) Close() error {
 		return w.err
 	}
 	w.closed = true
-	if err := w.file.Close(); err != nil && w.err == nil {
+	if err := w.file.Close(); err != nil {
 		w.err = spoolError("close a part", err)
-	}
-	if w.err == nil {
-		if err := os.Rename(w.temp, w.path); err != nil {
-			w.err = spoolError("finish a part", err)
-		}
+	} else if err := os.Rename(w.temp, w.path); err != nil {
+		w.err = spoolError("finish a part", err)
 	}
 	if w.err != nil {
-		_ = os.Remove(w.temp)
+		w.discard()
 	}
 	return w.err
 }

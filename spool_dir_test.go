@@ -2,10 +2,12 @@ package dsr_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -169,6 +171,24 @@ func TestDirSpoolFailures(t *testing.T) {
 	require.ErrorContains(t, err, "dsr: spool: create a directory")
 }
 
+// A part that cannot be written leaves nothing, even if it is never closed.
+func TestDirSpoolFailedWrite(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := dsr.NewDirSpool(dir)
+	w, err := s.Create(t.Context(), "r1", "rows")
+	require.NoError(t, err)
+	_, err = io.WriteString(w, "one")
+	require.NoError(t, err)
+	require.Len(t, files(t, dir), 2)
+	dsr.BreakSpoolWriter(t, w)
+	_, err = io.WriteString(w, "two")
+	require.ErrorContains(t, err, "dsr: spool: write a part")
+	require.Len(t, files(t, dir), 1, "the directory of the request alone")
+	require.Equal(t, err, w.Close())
+	requireNoPart(t, s, "r1", "rows")
+}
+
 func TestDirSpoolPrivateDirectory(t *testing.T) { // sets the environment, so it is not parallel
 	parent := t.TempDir()
 	t.Setenv("TMPDIR", parent)
@@ -186,4 +206,54 @@ func TestDirSpoolPrivateDirectory(t *testing.T) { // sets the environment, so it
 	require.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
 	require.Equal(t, "one", spooled(t, s, "r1", "rows"))
 	require.Equal(t, "two", spooled(t, s, "r2", "rows"))
+
+	again := dsr.NewDirSpool("")
+	require.Equal(t, "one", spooled(t, again, "r1", "rows"), "a process started again finds what was left")
+	require.NoError(t, again.Remove(t.Context(), "r1"))
+	require.NoError(t, again.Remove(t.Context(), "r2"))
+	require.Len(t, files(t, parent), 1)
+}
+
+// What others may have put in the place of the private directory is refused.
+func TestDirSpoolPrivateDirectoryOfOthers(t *testing.T) { // sets the environment, so it is not parallel
+	parent := t.TempDir()
+	t.Setenv("TMPDIR", parent)
+	dir := filepath.Join(parent, "dsr-spool-"+strconv.Itoa(os.Geteuid()))
+	other := t.TempDir()
+	for _, c := range []struct {
+		name string
+		make func() error
+		want string
+	}{
+		{"link", func() error { return os.Symlink(other, dir) }, " is a symbolic link; remove it, or name another directory with NewDirSpool"},
+		{"file", func() error { return os.WriteFile(dir, nil, 0o600) }, " is not a directory; remove it"},
+		{"permissions", func() error { return errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o750)) }, " has the permissions 0750, which let others in; remove it"},
+		{"open", func() error { return errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o707)) }, " has the permissions 0707, which let others in; remove it"},
+	} {
+		require.NoError(t, c.make(), c.name)
+		s := dsr.NewDirSpool("")
+		want := "dsr: spool: the private directory " + dir + c.want
+		_, err := s.Create(t.Context(), "r1", "rows")
+		require.ErrorContains(t, err, want, c.name)
+		_, err = s.Open(t.Context(), "r1", "rows")
+		require.ErrorContains(t, err, want, c.name)
+		require.ErrorContains(t, s.Remove(t.Context(), "r1"), want, c.name)
+		require.NoError(t, os.Remove(dir))
+	}
+	require.Empty(t, files(t, other))
+}
+
+// It is looked at each time: it may have been removed and made by another.
+func TestDirSpoolPrivateDirectoryReplaced(t *testing.T) { // sets the environment, so it is not parallel
+	parent := t.TempDir()
+	t.Setenv("TMPDIR", parent)
+	s := dsr.NewDirSpool("")
+	spoolPart(t, s, "r1", "rows", "one")
+	dir := filepath.Join(parent, "dsr-spool-"+strconv.Itoa(os.Geteuid()))
+	require.NoError(t, os.RemoveAll(dir))
+	requireNoPart(t, s, "r1", "rows")
+	spoolPart(t, s, "r1", "rows", "two")
+	require.NoError(t, os.Chmod(dir, 0o777))
+	_, err := s.Create(t.Context(), "r1", "more")
+	require.ErrorContains(t, err, "which let others in")
 }

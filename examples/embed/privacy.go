@@ -53,6 +53,7 @@ func newEngine(a *app, keyring dsr.Keyring, notifier dsr.Notifier) (*dsr.Engine,
 	}
 	config.Destinations = map[string]storage.Destination{"folder": storage.NewFolder(a.packages, nil)}
 	config.Store = a.store
+	config.Spool = dsr.NewDirSpool(a.spool)
 	config.Keyring = keyring
 	config.Executor = memory.NewExecutor(nil)
 	config.Notifier = notifier

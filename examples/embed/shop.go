@@ -35,11 +35,12 @@ type app struct {
 	engine   *dsr.Engine
 	desk     string // the bearer token of the privacy desk
 	packages string // the folder that data packages go to
+	spool    string // the folder where collected rows wait, sealed
 }
 
 // newApp opens what the service keeps in dir. The notifier may be nil.
 func newApp(ctx context.Context, dir, desk string, keyring dsr.Keyring, notifier dsr.Notifier) (*app, error) {
-	a := &app{desk: desk, packages: filepath.Join(dir, "packages")}
+	a := &app{desk: desk, packages: filepath.Join(dir, "packages"), spool: filepath.Join(dir, "spool")}
 	if err := a.open(ctx, dir, keyring, notifier); err != nil {
 		return nil, errors.Join(err, a.close())
 	}

@@ -1,0 +1,16 @@
+package dsr
+
+import (
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// BreakSpoolWriter makes the next write to a part of a directory fail.
+func BreakSpoolWriter(t testing.TB, w io.Writer) {
+	t.Helper()
+	part, ok := w.(*spoolWriter)
+	require.True(t, ok)
+	require.NoError(t, part.file.Close())
+}
