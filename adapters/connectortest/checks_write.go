@@ -169,6 +169,7 @@ func keylessRows() Setup {
 		[]any{int64(5), "a", "Ann"}, []any{int64(5), "b", "Bob"}, []any{int64(6), "a", "Ann"},
 		[]any{int64(7), "a", "Zoe"}, []any{int64(7), "a", "Zoe"},
 		[]any{int64(8), "a", "Ian"}, []any{int64(8), "b", "Ian"},
+		[]any{nil, "c", "Ned"}, []any{int64(4), "c", "Ned"},
 	)}}
 }
 
@@ -185,12 +186,17 @@ func keyless(ctx context.Context, s *session) error {
 	}
 	chunk := s.chunk(0, at(int64(5), to("Ann", "m1", "name")), at(int64(5), to("Bob", "m2", "name")), at(int64(9), to("Ann", "m3", "name")))
 	chunk.Key = []graph.Path{{"customer"}}
+	partly := s.chunk(0, dsr.RowChange{Key: []any{nil, "c"}, Set: []dsr.Change{to("Ned", "m4", "name")}})
+	partly.Key = []graph.Path{{"customer"}, {"page"}}
 	removal := deletion(s.chunk(0, dsr.RowChange{Key: []any{int64(8), "b"}, Set: []dsr.Change{guard("Ian", "name")}}))
 	removal.Key = []graph.Path{{"customer"}, {"page"}}
 	return errors.Join(
 		s.apply(ctx, "change by customer", chunk, dsr.RowWritten, dsr.RowWritten, dsr.RowGone),
 		s.apply(ctx, "change by customer again", chunk, dsr.RowAlready, dsr.RowAlready, dsr.RowGone),
+		s.apply(ctx, "change by a page and no customer", partly, dsr.RowWritten),
+		s.apply(ctx, "change by a page and no customer again", partly, dsr.RowAlready),
 		s.apply(ctx, "delete by customer and page", removal, dsr.RowWritten),
 		s.holds(ctx, "after addressing rows without a key", 0,
-			edit{row: 0, set: map[string]any{"name": "m1"}}, edit{row: 1, set: map[string]any{"name": "m2"}}, edit{row: 6, remove: true}))
+			edit{row: 0, set: map[string]any{"name": "m1"}}, edit{row: 1, set: map[string]any{"name": "m2"}}, edit{row: 6, remove: true},
+			edit{row: 7, set: map[string]any{"name": "m4"}}))
 }

@@ -143,7 +143,8 @@ func (w *work) addColumns(ch *dsr.Chunk) error {
 		}
 		w.keys = append(w.keys, c)
 	}
-	w.keyless = !w.table.addressedBy(names[:keys])
+	// Beside a unique column, another part of the address may be null.
+	w.keyless = !w.table.addressedBy(names[:keys]) || len(w.table.key) == 0 && slices.ContainsFunc(ch.Rows, func(row dsr.RowChange) bool { return slices.Contains(row.Key, nil) })
 	if w.keyless {
 		w.columns = slices.Clone(w.keys)
 	}
