@@ -79,7 +79,9 @@ type Criterion struct {
 	// value is nil; 0, false and 10,000 tuples are ordinary [zero keys]
 	// [10,000 values].
 	Values [][]any
-	// FoldCase compares text without regard to letter case.
+	// FoldCase compares text without regard to letter case, as
+	// [strings.EqualFold] does, in tuples too: accents and blanks count
+	// [fold case]. Without it the database's own collation decides.
 	FoldCase bool
 }
 
@@ -94,8 +96,10 @@ type Row struct {
 
 // Match points at one tuple of one criterion of a query.
 type Match struct {
+	// Criterion is an index of Query.Criteria.
 	Criterion int
-	Value     int
+	// Value is an index of that criterion's Values.
+	Value int
 }
 
 // Schema is what a database says of a collection.
@@ -113,6 +117,10 @@ type Schema struct {
 	// References are the table's own foreign keys, those that point at the
 	// table itself included.
 	References []ForeignKey
+	// Unique holds the sets of two and more columns, each in any order,
+	// that must be unique together, but for the primary key [unique sets].
+	// Defaults to none.
+	Unique [][]string
 	// ReadOnly says that the connection cannot write, and why.
 	ReadOnly string
 	// Keyless says that rows can be addressed by any of their columns
@@ -127,13 +135,21 @@ type Column struct {
 	Kind ColumnKind
 	// Native is the type as the database spells it.
 	Native string
-	// Length is the longest text in characters; 0 means no limit is known.
-	Length   int
+	// Length is the longest text in characters, in an array that of each
+	// element; 0 means no limit is known.
+	Length int
+	// Element is the kind of the elements of an array whose elements all
+	// have one type; empty for documents and for all other columns.
+	Element ColumnKind
+	// Nullable says that the column takes null.
 	Nullable bool
 	// Unique says that the column alone must be unique.
 	Unique bool
 	// Generated columns cannot be written.
 	Generated bool
+	// ReadOnly says that this connection may not write the column, though
+	// it can write others.
+	ReadOnly bool
 }
 
 // ColumnKind is the coarse type of a column.
@@ -204,7 +220,9 @@ type Chunk struct {
 
 // RowChange is what a chunk does to one row.
 type RowChange struct {
-	// Key has a value for every path of Chunk.Key; zero values count.
+	// Key has a value for every path of Chunk.Key; zero values count. Where
+	// there is no primary key, some of several values, never all, may be
+	// nil, which addresses rows that hold null there [keyless].
 	Key []any
 	// Set lists the changes of the row. They are written together or not
 	// at all.
@@ -218,8 +236,11 @@ type Change struct {
 	// at the time of writing [sibling survives]. A change of a missing key
 	// from nil to nil must not create it.
 	Path []any
-	Old  any
-	New  any
+	// Old is the value that the row must hold; nil for null and for a key
+	// that is missing.
+	Old any
+	// New is the value to write in its place; nil for null.
+	New any
 }
 
 // RowResult says what became of one row of a chunk.

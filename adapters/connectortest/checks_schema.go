@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/godsr/dsr"
 	"github.com/godsr/dsr/graph"
@@ -14,6 +15,8 @@ func schemaChecks() []Check {
 	return []Check{
 		newCheck("describe", "a schema names every column with its kind, null and unique, and the primary key in its own order",
 			described, describe),
+		newCheck("unique sets", "a schema tells which columns must be unique together, but for the primary key, and none of them as unique alone",
+			together, uniqueSets, Constraints),
 		newCheck("lengths", "a schema tells the longest text of a column in characters",
 			described, lengths, Lengths),
 		newCheck("foreign keys", "a schema names the foreign keys that point at the table, its own included, and those of the table itself",
@@ -66,6 +69,39 @@ func describe(ctx context.Context, s *session) error {
 			return fmt.Errorf("column %s has Unique %t, want %t: the column alone, not as part of a key", want.Name, got.Unique, want.Unique)
 		case got.Generated:
 			return fmt.Errorf("column %s is said to be generated", want.Name)
+		}
+	}
+	return nil
+}
+
+func together() Setup {
+	seats := newTable("seats", []string{"hall", "id"}, []dsr.Column{
+		col("id", dsr.ColumnInteger), col("hall", dsr.ColumnInteger), col("line", dsr.ColumnInteger), col("place", dsr.ColumnInteger),
+		{Name: "label", Kind: dsr.ColumnText, Length: 20, Nullable: true, Unique: true},
+	})
+	seats.Unique = [][]string{{"hall", "line", "place"}, {"line", "id"}}
+	return Setup{Tables: []Table{seats}}
+}
+
+func uniqueSets(ctx context.Context, s *session) error {
+	schema, err := s.conn.Describe(ctx, s.tables[0].Collection)
+	if err != nil {
+		return err
+	}
+	sets := func(of [][]string) []string {
+		var out []string
+		for _, set := range of {
+			out = append(out, strings.Join(slices.Sorted(slices.Values(set)), ", "))
+		}
+		slices.Sort(out)
+		return out
+	}
+	if got, want := sets(schema.Unique), sets(s.tables[0].Unique); !slices.Equal(got, want) {
+		return fmt.Errorf("the sets of unique columns are %q, want %q", got, want)
+	}
+	for _, column := range schema.Columns {
+		if column.Unique != (column.Name == "label") {
+			return fmt.Errorf("column %s has Unique %t", column.Name, column.Unique)
 		}
 	}
 	return nil

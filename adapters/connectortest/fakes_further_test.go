@@ -69,6 +69,15 @@ func furtherFakes() []furtherFake {
 				return stored != nil && strings.TrimRight(text, " ") != text && strings.TrimRight(text, " ") == stored
 			})
 		}},
+		{"unique sets", "no set is told", func(f *fake) { f.editSchema(func(s *dsr.Schema) { s.Unique = nil }) }},
+		{"unique sets", "each column of a set is said to be unique", func(f *fake) {
+			f.editSchema(func(s *dsr.Schema) {
+				s.Columns = slices.Clone(s.Columns)
+				for i := range s.Columns {
+					s.Columns[i].Unique = true
+				}
+			})
+		}},
 		{"Via", "the number of the criterion is lost", func(f *fake) {
 			f.editRows(func(_ *dsr.Query, r *dsr.Row) {
 				for i := range r.Via {

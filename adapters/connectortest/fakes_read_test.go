@@ -169,6 +169,9 @@ func readFakes() map[string]func(*fake) {
 		"describe": func(f *fake) {
 			f.editSchema(func(s *dsr.Schema) { slices.Sort(s.Key) })
 		},
+		"unique sets": func(f *fake) {
+			f.editSchema(func(s *dsr.Schema) { s.Unique = append(s.Unique, s.Key) })
+		},
 		"lengths": func(f *fake) {
 			f.editSchema(func(s *dsr.Schema) {
 				for i := range s.Columns {

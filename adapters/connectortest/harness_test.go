@@ -23,7 +23,7 @@ func memoryHarness(decorate func(*memory.Connector) dsr.Connector) connectortest
 				rows[t.Name()] = t.Rows
 				schemas[t.Name()] = dsr.Schema{
 					Table: t.Name(), Columns: t.Columns, Key: t.Key, Keyless: len(t.Key) == 0,
-					ReferencedBy: referencedBy(s, t.Name()), References: references(t),
+					ReferencedBy: referencedBy(s, t.Name()), References: references(t), Unique: t.Unique,
 				}
 			}
 			conn := memory.NewConnector(rows, &memory.ConnectorOptions{ReadOnly: s.ReadOnly, Schemas: schemas})

@@ -94,6 +94,9 @@ func (d *sqlDialect) createTable(t *Table) string {
 	if len(t.Key) > 0 {
 		parts = append(parts, "PRIMARY KEY ("+d.quoteList(t.Key)+")")
 	}
+	for _, set := range t.Unique {
+		parts = append(parts, "UNIQUE ("+d.quoteList(set)+")")
+	}
 	for _, fk := range t.ForeignKeys {
 		parts = append(parts, fmt.Sprintf("FOREIGN KEY (%s) REFERENCES %s (%s) ON DELETE %s",
 			d.quoteList(fk.Columns), d.quote(fk.Parent), d.quoteList(fk.References), strings.ToUpper(fk.OnDelete)))

@@ -20,6 +20,8 @@ type Table struct {
 	// Key holds the columns of the primary key; empty for none.
 	Key         []string
 	ForeignKeys []ForeignKey
+	// Unique holds sets of columns that must be unique together.
+	Unique [][]string
 	// Rows hold a value for every column, nil for null.
 	Rows []map[string]any
 }

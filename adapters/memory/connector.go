@@ -145,6 +145,7 @@ func (c *Connector) Describe(ctx context.Context, collection *graph.Collection) 
 		s.Key = slices.Clone(s.Key)
 		s.ReferencedBy = slices.Clone(s.ReferencedBy)
 		s.References = slices.Clone(s.References)
+		s.Unique = slices.Clone(s.Unique)
 	} else {
 		s = derivedSchema(collection)
 	}

@@ -3,6 +3,7 @@ package memory
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -13,7 +14,7 @@ import (
 // check holds the written columns against the schema, as a database would
 // before it commits.
 func (tx *transaction) check(schema *dsr.Schema) error {
-	unique := make(map[string]bool)
+	written := make(map[string]bool)
 	for _, cell := range tx.written {
 		column, ok := schema.Column(cell.column)
 		if !ok {
@@ -22,12 +23,19 @@ func (tx *transaction) check(schema *dsr.Schema) error {
 		if err := checkCell(column, tx.rows[cell.row][cell.column]); err != nil {
 			return fmt.Errorf("column %q %w", cell.column, err)
 		}
-		if column.Unique {
-			unique[column.Name] = true
+		written[column.Name] = true
+	}
+	sets := slices.Clone(schema.Unique)
+	for i := range schema.Columns {
+		if schema.Columns[i].Unique {
+			sets = append(sets, []string{schema.Columns[i].Name})
 		}
 	}
-	for name := range unique {
-		if err := tx.checkUnique(name); err != nil {
+	for _, set := range sets {
+		if !slices.ContainsFunc(set, func(name string) bool { return written[name] }) {
+			continue
+		}
+		if err := tx.checkUnique(set); err != nil {
 			return err
 		}
 	}
@@ -38,6 +46,8 @@ func checkCell(column *dsr.Column, v any) error {
 	switch {
 	case column.Generated:
 		return fmt.Errorf("is generated and cannot be written")
+	case column.ReadOnly:
+		return fmt.Errorf("cannot be written by this connection")
 	case v == nil && !column.Nullable:
 		return fmt.Errorf("takes no null")
 	case v != nil && !fits(column.Kind, v):
@@ -49,21 +59,36 @@ func checkCell(column *dsr.Column, v any) error {
 	return nil
 }
 
-func (tx *transaction) checkUnique(column string) error {
-	s := &selector{fields: []graph.Path{{column}}, buckets: make(map[string][]int)}
+// checkUnique looks for two rows that hold the same in all of the columns; null
+// equals nothing.
+func (tx *transaction) checkUnique(columns []string) error {
+	s := &selector{buckets: make(map[string][]int)}
+	for _, name := range columns {
+		s.fields = append(s.fields, graph.Path{name})
+	}
 	for _, row := range tx.rows {
-		if row == nil || row[column] == nil {
+		tuple := make([]any, len(columns))
+		for i, name := range columns {
+			tuple[i] = row[name]
+		}
+		if slices.Contains(tuple, nil) {
 			continue
 		}
 		for range s.find(row) {
-			return fmt.Errorf("column %q must be unique, and another row has the new value", column)
+			return fmt.Errorf("%s must be unique, and another row has the new value", described(columns))
 		}
-		tuple := []any{row[column]}
 		s.tuples = append(s.tuples, tuple)
 		bucket := string(s.bucket(tuple))
 		s.buckets[bucket] = append(s.buckets[bucket], len(s.tuples)-1)
 	}
 	return nil
+}
+
+func described(columns []string) string {
+	if len(columns) == 1 {
+		return fmt.Sprintf("column %q", columns[0])
+	}
+	return fmt.Sprintf("the columns %q together", columns)
 }
 
 // fits reports whether a column of that kind takes the value.

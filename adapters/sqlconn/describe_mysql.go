@@ -10,8 +10,10 @@ import (
 	"github.com/godsr/dsr"
 )
 
-const mysqlTable = `SELECT TABLE_SCHEMA, TABLE_NAME, @@global.read_only, @@lower_case_table_names
-FROM information_schema.TABLES
+const mysqlTable = `SELECT TABLE_SCHEMA, TABLE_NAME, @@global.read_only, @@lower_case_table_names,
+	EXISTS (SELECT 1 FROM information_schema.VIEWS v
+		WHERE v.TABLE_SCHEMA = t.TABLE_SCHEMA AND v.TABLE_NAME = t.TABLE_NAME AND v.IS_UPDATABLE = 'NO')
+FROM information_schema.TABLES t
 WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ?`
 
 const mysqlColumns = `SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE = 'YES',
@@ -58,11 +60,15 @@ func (m mysql) describe(ctx context.Context, db querier, schema, name string) (*
 		found := &table{}
 		var readOnly string
 		var lowerCase int
-		if err := scan(&found.schema, &found.name, &readOnly, &lowerCase); err != nil {
+		var fixed bool
+		if err := scan(&found.schema, &found.name, &readOnly, &lowerCase, &fixed); err != nil {
 			return err
 		}
-		if readOnly != "0" && readOnly != "OFF" {
+		switch {
+		case readOnly != "0" && readOnly != "OFF":
 			found.readOnly = "the server is read-only"
+		case fixed:
+			found.readOnly = "it is a view that cannot be updated"
 		}
 		// The catalogue ignores letter case even where tables do not.
 		if found.name == name || lowerCase > 0 && t == nil {
@@ -75,7 +81,7 @@ func (m mysql) describe(ctx context.Context, db querier, schema, name string) (*
 	}
 	t.label = label(t.schema, t.name)
 	t.from = m.ident(t.schema) + "." + m.ident(t.name)
-	for _, step := range []func(context.Context, querier, *table) error{m.columns, m.indexes, m.foreignKeys} {
+	for _, step := range []func(context.Context, querier, *table) error{m.columns, m.indexes, m.foreignKeys, m.writable} {
 		if err := step(ctx, db, t); err != nil {
 			return nil, err
 		}
@@ -178,7 +184,7 @@ func (mysql) classify(c *column, typ string, length, scale, precision int) {
 }
 
 func (mysql) indexes(ctx context.Context, db querier, t *table) error {
-	parts := map[string][]string{}
+	indexes := uniqueIndexes{}
 	err := each(ctx, db, mysqlIndexes, []any{t.schema, t.name}, func(scan scanner) error {
 		var index string
 		var column sql.NullString // no name for an expression
@@ -187,18 +193,16 @@ func (mysql) indexes(ctx context.Context, db querier, t *table) error {
 		if err := scan(&index, &column, &position, &whole); err != nil {
 			return err
 		}
-		if !column.Valid || !whole && index != "PRIMARY" {
+		primary := index == "PRIMARY"
+		if primary {
+			t.key = append(t.key, column.String)
+		} else if !whole {
 			column.String = ""
 		}
-		parts[index] = append(parts[index], column.String)
+		indexes.add(index, primary, column.String)
 		return nil
 	})
-	t.key = parts["PRIMARY"]
-	for _, columns := range parts {
-		if c, ok := t.column(columns[0]); ok && len(columns) == 1 {
-			c.Unique = true
-		}
-	}
+	indexes.tell(t)
 	return err
 }
 

@@ -9,9 +9,14 @@ import (
 	"github.com/godsr/dsr"
 )
 
+// postgresTable asks what the relation itself takes too: 4 stands for updates,
+// 16 for deletions. Of a table with children that are no partitions, no key is
+// unique over all of the rows.
 const postgresTable = `SELECT c.oid::text, n.nspname::text, c.relname::text,
 	has_any_column_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE'),
-	current_setting('transaction_read_only') = 'on', pg_is_in_recovery()
+	pg_relation_is_updatable(c.oid, true) & 4 <> 0, pg_relation_is_updatable(c.oid, true) & 16 <> 0,
+	current_setting('transaction_read_only') = 'on', pg_is_in_recovery(),
+	c.relkind <> 'p' AND EXISTS (SELECT 1 FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 	AND CASE WHEN $2::text = '' THEN n.nspname = ANY(current_schemas(false)) ELSE n.nspname = $2::text END
@@ -25,8 +30,11 @@ const postgresColumns = `WITH RECURSIVE base AS (
 	SELECT b.attnum, t.typbasetype, t.typtypmod, b.required OR t.typnotnull
 	FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typ AND t.typtype = 'd')
 SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), t.typname::text, format_type(t.oid, NULL), b.typmod,
-	t.typcategory::text, coalesce(format_type(e.oid, NULL), ''), b.required,
+	t.typcategory::text, coalesce(format_type(e.oid, NULL), ''),
+	CASE WHEN e.typtype <> 'd' THEN e.typname::text ELSE '' END, b.required,
 	a.attgenerated <> '' OR a.attidentity = 'a',
+	NOT has_column_privilege(a.attrelid, a.attnum, 'UPDATE') OR pg_relation_is_updatable(a.attrelid, true) & 4 = 0
+		OR pg_relation_is_updatable(a.attrelid, true) & 20 = 20 AND NOT pg_column_is_updatable(a.attrelid, a.attnum, true),
 	CASE WHEN a.attcollation NOT IN (0, 100) THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) ELSE '' END,
 	EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indnkeyatts = 1
 		AND i.indkey[0] = a.attnum AND i.indpred IS NULL),
@@ -38,6 +46,13 @@ LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
 LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
 LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
 ORDER BY a.attnum`
+
+// postgresUnique leaves out expressions and indexes of some rows only.
+const postgresUnique = `SELECT (SELECT json_agg(a.attname ORDER BY k.o) FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(num, o)
+	JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.num WHERE k.o <= i.indnkeyatts)::text
+FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+WHERE i.indrelid = $1::text::oid AND i.indisunique AND NOT i.indisprimary AND i.indnkeyatts > 1
+	AND i.indpred IS NULL AND i.indexprs IS NULL ORDER BY c.relname`
 
 // postgresForeignKeys leaves out the copies that a key between partitioned
 // tables has for each partition that it points at.
@@ -58,10 +73,11 @@ ORDER BY n.nspname, c.relname, con.conname`
 func (p postgres) describe(ctx context.Context, db querier, schema, name string) (*table, error) {
 	var t *table
 	var oid string
+	var family bool
 	err := each(ctx, db, postgresTable, []any{name, schema}, func(scan scanner) error {
 		t = &table{}
-		var update, remove, readOnly, recovery bool
-		if err := scan(&oid, &t.schema, &t.name, &update, &remove, &readOnly, &recovery); err != nil {
+		var update, remove, updatable, removable, readOnly, recovery bool
+		if err := scan(&oid, &t.schema, &t.name, &update, &remove, &updatable, &removable, &readOnly, &recovery, &family); err != nil {
 			return err
 		}
 		switch {
@@ -71,9 +87,14 @@ func (p postgres) describe(ctx context.Context, db querier, schema, name string)
 			t.readOnly = "transactions of this connection are read-only"
 		case !update:
 			t.readOnly = "the role lacks the privilege UPDATE on the table"
+		case !updatable && !removable:
+			t.readOnly = "it is a view that cannot be updated"
 		}
-		if !remove {
+		switch {
+		case !remove:
 			t.noDelete = "the role lacks the privilege DELETE on the table"
+		case !removable:
+			t.noDelete = "it is a view from which nothing can be deleted"
 		}
 		return nil
 	})
@@ -85,18 +106,26 @@ func (p postgres) describe(ctx context.Context, db querier, schema, name string)
 	key := map[int]string{}
 	err = each(ctx, db, postgresColumns, []any{oid}, func(scan scanner) error {
 		c := &column{scale: -1}
-		var native, typ, base, category, element string
+		var native, typ, base, category, element, elementName string
 		var typmod, keyPosition int
 		var required bool
-		if err := scan(&c.Name, &native, &typ, &base, &typmod, &category, &element, &required,
-			&c.Generated, &c.collation, &c.Unique, &keyPosition); err != nil {
+		if err := scan(&c.Name, &native, &typ, &base, &typmod, &category, &element, &elementName, &required,
+			&c.Generated, &c.ReadOnly, &c.collation, &c.Unique, &keyPosition); err != nil {
 			return err
 		}
 		c.Native, c.Nullable, c.cast, c.element = native, !required, base, element
 		c.collation = strings.ReplaceAll(c.collation, "?", "??")
 		p.classify(c, typ, category, typmod)
+		if c.form == formArray && elementName != "" {
+			of := &column{}
+			p.classify(of, elementName, "", typmod)
+			c.Element, c.Length = of.Kind, of.Length
+		}
 		c.cast = strings.ReplaceAll(c.cast, "?", "??")
-		if keyPosition >= 0 {
+		// What is unique in the table is not in the family of tables that
+		// a query of it reads.
+		c.Unique = c.Unique && !family
+		if keyPosition >= 0 && !family {
 			key[keyPosition] = c.Name
 		}
 		t.columns = append(t.columns, c)
@@ -106,6 +135,17 @@ func (p postgres) describe(ctx context.Context, db querier, schema, name string)
 		return nil, err
 	}
 	t.key = inOrder(key)
+	err = each(ctx, db, postgresUnique, []any{oid}, func(scan scanner) error {
+		var columns string
+		if err := scan(&columns); err != nil {
+			return err
+		}
+		t.unique = append(t.unique, nil)
+		return json.Unmarshal([]byte(columns), &t.unique[len(t.unique)-1])
+	})
+	if err != nil {
+		return nil, err
+	}
 	var relations []relation
 	err = each(ctx, db, postgresForeignKeys, []any{oid}, func(scan scanner) error {
 		var fk relation

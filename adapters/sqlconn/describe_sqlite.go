@@ -13,8 +13,14 @@ import (
 
 const sqliteColumns = `SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?, ?) WHERE hidden <> 1 ORDER BY cid`
 
-const sqliteUnique = `SELECT min(i.name), count(*) FROM pragma_index_list(?1, ?2) AS l, pragma_index_info(l.name, ?2) AS i
-WHERE l."unique" AND NOT l.partial GROUP BY l.name`
+const sqliteUnique = `SELECT l.name, l.origin = 'pk', i.name FROM pragma_index_list(?1, ?2) AS l, pragma_index_info(l.name, ?2) AS i
+WHERE l."unique" AND NOT l.partial ORDER BY l.name, i.seqno`
+
+// sqliteTriggers tells whether some trigger of a view may take updates, and
+// deletions.
+const sqliteTriggers = `SELECT coalesce(max(sql LIKE '%%UPDATE%%'), 0), coalesce(max(sql LIKE '%%DELETE%%'), 0)
+FROM (SELECT type, tbl_name, sql FROM %s.sqlite_schema UNION ALL SELECT type, tbl_name, sql FROM sqlite_temp_schema)
+WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE`
 
 // sqliteForeignKeys spells the table and the column that are referred to as
 // they are stored, not as the key's declaration does, which may also leave the
@@ -31,12 +37,12 @@ func (s sqlite) describe(ctx context.Context, db querier, schema, name string) (
 		schema = "main"
 	}
 	var t *table
-	err := each(ctx, db, "SELECT name, type FROM "+s.ident(schema)+`.sqlite_schema
+	var view bool
+	err := each(ctx, db, "SELECT name, type = 'view' FROM "+s.ident(schema)+`.sqlite_schema
 WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE ORDER BY name = ?1 DESC LIMIT 1`,
 		[]any{name}, func(scan scanner) error {
 			t = &table{schema: schema}
-			var typ string
-			return scan(&t.name, &typ)
+			return scan(&t.name, &view)
 		})
 	if err != nil || t == nil {
 		return nil, err
@@ -48,7 +54,13 @@ WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE ORDER BY name = ?1 
 			return nil, err
 		}
 	}
-	err = each(ctx, db, "PRAGMA query_only", nil, func(scan scanner) error {
+	return t, s.writable(ctx, db, t, view)
+}
+
+// writable finds out whether the table can be written. That the file cannot is
+// told by no pragma: a deletion of no row, which changes nothing, is tried.
+func (s sqlite) writable(ctx context.Context, db querier, t *table, view bool) error {
+	err := each(ctx, db, "PRAGMA query_only", nil, func(scan scanner) error {
 		var on bool
 		err := scan(&on)
 		if on {
@@ -56,7 +68,30 @@ WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE ORDER BY name = ?1 
 		}
 		return err
 	})
-	return t, err
+	if err != nil || t.readOnly != "" {
+		return err
+	}
+	if view {
+		return each(ctx, db, fmt.Sprintf(sqliteTriggers, s.ident(t.schema)), []any{t.name}, func(scan scanner) error {
+			var update, remove bool
+			err := scan(&update, &remove)
+			if !update && !remove {
+				t.readOnly = "it is a view without triggers INSTEAD OF"
+			}
+			if !remove {
+				t.noDelete = "it is a view without a trigger INSTEAD OF DELETE"
+			}
+			for _, c := range t.columns {
+				c.ReadOnly = !update
+			}
+			return err
+		})
+	}
+	err = each(ctx, db, "DELETE FROM "+t.from+" WHERE 0", nil, func(scanner) error { return nil })
+	if err != nil && sqliteClass(codeOf(err)) == sqliteReadOnly {
+		t.readOnly = "the database is opened read-only"
+	}
+	return ctx.Err()
 }
 
 // label leaves out the schema where it is the usual one.
@@ -146,17 +181,19 @@ func (sqlite) classify(c *column) {
 }
 
 func (sqlite) unique(ctx context.Context, db querier, t *table) error {
-	return each(ctx, db, sqliteUnique, []any{t.name, t.schema}, func(scan scanner) error {
+	indexes := uniqueIndexes{}
+	err := each(ctx, db, sqliteUnique, []any{t.name, t.schema}, func(scan scanner) error {
+		var index string
+		var primary bool
 		var name sql.NullString // no name for an expression
-		var columns int
-		if err := scan(&name, &columns); err != nil {
+		if err := scan(&index, &primary, &name); err != nil {
 			return err
 		}
-		if c, ok := t.column(name.String); ok && name.Valid && columns == 1 {
-			c.Unique = true
-		}
+		indexes.add(index, primary, name.String)
 		return nil
 	})
+	indexes.tell(t)
+	return err
 }
 
 // collations asks how each column compares: no catalogue tells it. The first

@@ -107,11 +107,12 @@ func codeOf(err error) string {
 	return ""
 }
 
-// sqliteBusy is SQLITE_BUSY, sqliteLocked SQLITE_LOCKED; extended codes carry
+// These are SQLITE_BUSY, SQLITE_LOCKED and SQLITE_READONLY; extended codes carry
 // them in their lowest byte.
 const (
-	sqliteBusy   = "5"
-	sqliteLocked = "6"
+	sqliteBusy     = "5"
+	sqliteLocked   = "6"
+	sqliteReadOnly = "8"
 )
 
 // sqliteClass strips what extends a result code of SQLite.

@@ -1,6 +1,7 @@
 package sqlconn
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ type table struct {
 	from                string
 	columns             []*column
 	key                 []string
+	unique              [][]string
 	referencedBy        []dsr.ForeignKey
 	references          []dsr.ForeignKey
 	readOnly            string
@@ -102,6 +104,7 @@ func (t *table) describe(collection *graph.Collection, readOnly bool) *dsr.Schem
 		Key:          slices.Clone(t.key),
 		ReferencedBy: slices.Clone(t.referencedBy),
 		References:   slices.Clone(t.references),
+		Unique:       slices.Clone(t.unique),
 		ReadOnly:     t.readOnly,
 		Keyless:      true,
 	}
@@ -152,4 +155,38 @@ func label(schema, name string) string {
 		return name
 	}
 	return part(schema) + "." + part(name)
+}
+
+// uniqueIndexes gathers the columns of unique indexes, by their names; a column
+// without a name is an expression, or only a part of one.
+type uniqueIndexes map[string]*uniqueIndex
+
+type uniqueIndex struct {
+	primary bool
+	columns []string
+}
+
+func (u uniqueIndexes) add(index string, primary bool, column string) {
+	if u[index] == nil {
+		u[index] = &uniqueIndex{primary: primary}
+	}
+	u[index].columns = append(u[index].columns, column)
+}
+
+// tell notes which columns are unique, alone or together.
+func (u uniqueIndexes) tell(t *table) {
+	for _, name := range slices.Sorted(maps.Keys(u)) {
+		columns := u[name].columns
+		switch {
+		case slices.Contains(columns, ""):
+		case len(columns) > 1:
+			if !u[name].primary {
+				t.unique = append(t.unique, columns)
+			}
+		default:
+			if c, ok := t.column(columns[0]); ok {
+				c.Unique = true
+			}
+		}
+	}
 }
