@@ -98,7 +98,8 @@ func (r *run) writeCollections(ctx context.Context, rule graph.Rule, out *storag
 			}
 		}
 		manifest.Collections = append(manifest.Collections, storage.ManifestCollection{
-			Address: s.Address().String(), State: string(outcome.State), Rows: out.Rows() - before, Message: outcome.Message,
+			Address: s.Address().String(), State: string(outcome.State), Rows: out.Rows() - before,
+			Uncastable: outcome.Uncastable, Message: outcome.Message,
 		})
 	}
 	for _, skip := range r.plan.Skipped {

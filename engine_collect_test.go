@@ -249,6 +249,12 @@ func TestUncastableValuesAreCounted(t *testing.T) {
 	req := w.complete(t, "ada@example.com", accessRule())
 	o := outcome(t, req, "shop:orders")
 	require.Equal(t, []int64{1, 2}, []int64{o.Rows, o.Uncastable})
+	require.Contains(t, w.packages.file("r1.manifest.json"), `"address": "shop:orders",
+      "state": "done",
+      "rows": 1,
+      "uncastable": 2
+`)
+	require.Equal(t, 1, strings.Count(w.packages.file("r1.manifest.json"), "uncastable"))
 }
 
 // Rows that no key tells apart are all kept, and several queries do not double

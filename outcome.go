@@ -11,12 +11,19 @@ type CollectionOutcome struct {
 	// Uncastable counts input values that the type of a field could not
 	// take and that were therefore not asked for.
 	Uncastable int64 `json:"uncastable,omitempty"`
-	// Targeted counts the rows that erasure rules reached; Masked of them
-	// hold masked values now, or are deleted when Deleted is set.
+	// Targeted counts the rows in which erasure rules found something to
+	// change, when the journal was written.
 	Targeted int64 `json:"targeted,omitempty"`
-	Masked   int64 `json:"masked,omitempty"`
-	Deleted  bool  `json:"deleted,omitempty"`
-	// Gone rows had vanished before they could be erased.
+	// Masked counts those of them that are erased by now, whether the
+	// request wrote them or found them so. When Deleted is set, they are
+	// gone from the table; otherwise they hold masked values.
+	Masked int64 `json:"masked,omitempty"`
+	// Deleted says that the collection's rows are deleted, and not masked.
+	// The plan decides it: it is set before the first row is deleted, and
+	// also when there was none.
+	Deleted bool `json:"deleted,omitempty"`
+	// Gone counts targeted rows that had vanished before they could be
+	// masked. Where rows are deleted, those count as Masked.
 	Gone int64 `json:"gone,omitempty"`
 	// Changed rows were changed by others between collection and erasure;
 	// they were collected again and then masked, or are still open when

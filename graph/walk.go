@@ -44,10 +44,13 @@ type Visitor func(ctx context.Context, v Visit) Outcome
 type WalkOptions struct {
 	// Workers is how many steps are visited at once. Defaults to 8.
 	Workers int
-	// Group names what a step shares with others, such as its connection,
-	// and GroupLimit how many steps of a group are visited at once; 0
-	// means no limit of its own. Both default to none.
-	Group      func(*Step) string
+	// Group names what a step shares with others, such as its connection.
+	// Defaults to one group of all steps.
+	Group func(*Step) string
+	// GroupLimit is how many steps of a group are visited at once; 0 or
+	// less means no limit but Workers. The steps of a cycle are visited
+	// one after another: together they take one place in each of their
+	// groups, as long as the cycle lasts. Defaults to no limit.
 	GroupLimit func(group string) int
 	// Rounds is how often the steps of a cycle are visited before the walk
 	// suspends them for a person. Defaults to 100.

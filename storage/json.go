@@ -33,6 +33,10 @@ const bufferSize = 64 << 10
 // A collection without rows is left out; a package without rows is {}. The
 // document ends with a line feed. After an error every further call returns
 // it.
+//
+// JSON is UTF-8. Text that a database holds in other bytes, as SQLite may,
+// cannot be shown in it: in the rows that the engine writes, U+FFFD stands for
+// each byte that is not UTF-8. Columns of bytes are in base64 and lose nothing.
 type JSON struct {
 	out    digest
 	buf    *bufio.Writer

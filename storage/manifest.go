@@ -50,6 +50,10 @@ type ManifestCollection struct {
 	State string `json:"state"`
 	// Rows counts the rows in the package.
 	Rows int64 `json:"rows"`
+	// Uncastable counts values by which rows were to be looked for, but
+	// which the type of a field cannot take: rows that refer to the data
+	// subject by those are not in the package. Left out when there are none.
+	Uncastable int64 `json:"uncastable,omitempty"`
 	// Message says why the collection was skipped or failed.
 	Message string `json:"message,omitempty"`
 }

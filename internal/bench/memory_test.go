@@ -90,8 +90,12 @@ func highWater() (int, error) {
 	return 0, errors.New("/proc/self/status has no VmHWM")
 }
 
+// maxApart is how many MiB the two marks of BenchmarkMemory may be apart.
+const maxApart = 32
+
 // BenchmarkMemory reports the high-water marks of two processes that collect
-// 10,000 and 1,000,000 rows, and how far they are apart.
+// 10,000 and 1,000,000 rows, and how far they are apart. It fails when memory
+// grows with the number of rows.
 func BenchmarkMemory(b *testing.B) {
 	for _, shape := range []string{"leaf", "inner"} {
 		b.Run(shape, func(b *testing.B) {
@@ -110,6 +114,7 @@ func BenchmarkMemory(b *testing.B) {
 			b.ReportMetric(marks[1], "MiB-at-1M")
 			b.ReportMetric(marks[1]-marks[0], "MiB-apart")
 			b.ReportMetric(0, "ns/op")
+			require.LessOrEqual(b, marks[1]-marks[0], float64(maxApart), "MiB between 10,000 and 1,000,000 rows")
 		})
 	}
 }
