@@ -70,6 +70,8 @@ func (r *run) eraseOrder() ([]*step, error) {
 			continue
 		}
 		for _, o := range targeted {
+			// Rows that are masked come first too: once their reference is
+			// set null, nothing tells whose they are.
 			if o != s && o.conn == s.conn &&
 				slices.ContainsFunc(s.schema.ReferencedBy, func(fk ForeignKey) bool { return fk.Table == o.schema.Table }) {
 				before[s] = append(before[s], o)
