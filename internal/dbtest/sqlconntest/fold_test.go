@@ -42,11 +42,15 @@ func eraser(t *testing.T, db *sql.DB, d sqlconn.Dialect, yaml, strategy string) 
 	t.Helper()
 	datasets, diags := graph.Load("shop.yml", []byte(yaml), nil)
 	require.NoError(t, diags.Err())
+	masking := &graph.Masking{Strategy: strategy}
+	if strategy == "string_rewrite" {
+		masking.Configuration = map[string]any{"rewrite_value": "MASKED"}
+	}
 	engine, err := dsr.New(dsr.Config{
 		Datasets:    datasets,
 		Connections: []dsr.Connection{{Key: "shop", Connector: sqlconn.New(db, d, nil), Datasets: []string{"shop"}}},
 		Policies: []graph.Policy{{Key: "erase", Rules: []graph.Rule{
-			{Key: "erase", Action: graph.Erasure, Targets: []graph.Category{"user"}, Masking: &graph.Masking{Strategy: strategy}},
+			{Key: "erase", Action: graph.Erasure, Targets: []graph.Category{"user"}, Masking: masking},
 		}}},
 		Store: memory.NewStore(), Spool: memory.NewSpool(), Keyring: dsr.NewEphemeralKeyring(),
 	})
