@@ -43,6 +43,14 @@ dataset:
           - {name: id, fides_meta: {primary_key: true}}
           - {name: email, fides_meta: {identity: email}}
           - {name: ticket_number, data_categories: [user.unique_id]}
+      - name: badges
+        fields:
+          - {name: id, fides_meta: {primary_key: true}}
+          - {name: email, fides_meta: {identity: email}}
+          - {name: colour, data_categories: [user.unique_id], fides_meta: {masking_strategy_override: {strategy: string_rewrite, configuration: {rewrite_value: none}}}}
+          - {name: code, data_categories: [user.unique_id], fides_meta: {masking_strategy_override: {strategy: string_rewrite, configuration: {rewrite_value: none}}}}
+          - {name: stamp, data_categories: [user.unique_id]}
+          - {name: tags, data_categories: [user.unique_id]}
   - fides_key: archive
     collections:
       - name: letters
@@ -62,10 +70,13 @@ func faultyEngine(t *testing.T, source string, policy graph.Policy) (*dsr.Engine
 	phone, email := text("phone"), text("email")
 	phone.Nullable = false
 	email.Unique, email.Length = true, 40
+	stamp := text("stamp")
+	stamp.ReadOnly = true
+	tags := dsr.Column{Name: "tags", Kind: dsr.ColumnDocument, Element: dsr.ColumnInteger, Native: "integer[]", Nullable: true}
 	loan := dsr.ForeignKey{Name: "loans_ticket_number_fkey", Columns: []string{"ticket_number"}, References: []string{"number"}, OnDelete: "restrict"}
 	loanOf, ticketOf := loan, loan
 	loanOf.Table, ticketOf.Table = "loans", "tickets"
-	shop := memory.NewConnector(map[string][]map[string]any{"customers": {}, "visits": {}, "cards": {}, "tickets": {}, "loans": {}}, &memory.ConnectorOptions{
+	shop := memory.NewConnector(map[string][]map[string]any{"customers": {}, "visits": {}, "cards": {}, "tickets": {}, "loans": {}, "badges": {}}, &memory.ConnectorOptions{
 		Schemas: map[string]dsr.Schema{
 			"customers": {Table: "customers", Key: []string{"id"}, Columns: []dsr.Column{
 				id, email, text("name"), {Name: "age", Kind: dsr.ColumnInteger, Native: "integer", Nullable: true}, phone,
@@ -76,6 +87,9 @@ func faultyEngine(t *testing.T, source string, policy graph.Policy) (*dsr.Engine
 			}},
 			"tickets": {Table: "tickets", Key: []string{"id"}, Columns: []dsr.Column{id, text("email"), text("number")}, ReferencedBy: []dsr.ForeignKey{loanOf}},
 			"loans":   {Table: "loans", Key: []string{"id"}, Columns: []dsr.Column{id, text("email"), text("ticket_number")}, References: []dsr.ForeignKey{ticketOf}},
+			"badges": {Table: "badges", Key: []string{"id"}, Unique: [][]string{{"colour", "code"}}, Columns: []dsr.Column{
+				id, text("email"), text("colour"), text("code"), stamp, tags,
+			}},
 		},
 	})
 	archive := memory.NewConnector(map[string][]map[string]any{"letters": {}}, nil)
@@ -105,7 +119,7 @@ func TestDocumentedFaults(t *testing.T) {
 	require.ErrorAs(t, err, &faults)
 	guide, err := os.ReadFile("../docs/erasure.md")
 	require.NoError(t, err)
-	require.Len(t, faults.Faults, 9, faults.Error())
+	require.Len(t, faults.Faults, 13, faults.Error())
 	told := faults.Faults
 
 	_, err = engine.Plan("forget", "fax")
