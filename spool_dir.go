@@ -126,7 +126,7 @@ func (s *dirSpool) root(create bool) (string, error) {
 	case err != nil:
 		return "", spoolError("look at the private directory", err)
 	}
-	fault := ""
+	var fault string
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
 		fault = "is a symbolic link"
