@@ -167,7 +167,9 @@ func TestConnectorEnforcesSchemas(t *testing.T) {
 		{Name: "email", Kind: dsr.ColumnText, Unique: true, Nullable: true},
 		{Name: "age", Kind: dsr.ColumnInteger, Nullable: true},
 		{Name: "upper", Kind: dsr.ColumnText, Generated: true, Nullable: true},
-	}}
+		{Name: "seat", Kind: dsr.ColumnInteger, Nullable: true}, {Name: "hall", Kind: dsr.ColumnInteger, Nullable: true},
+		{Name: "stamp", Kind: dsr.ColumnText, ReadOnly: true, Nullable: true},
+	}, Unique: [][]string{{"hall", "seat"}}}
 	for _, c := range []struct {
 		name string
 		path string
@@ -181,13 +183,17 @@ func TestConnectorEnforcesSchemas(t *testing.T) {
 		{"two nulls are unique", "email", nil, ""},
 		{"kind", "age", "old", `column "age" of kind integer takes no string`},
 		{"generated", "upper", "X", `column "upper" is generated and cannot be written`},
+		{"read-only", "stamp", "x", `column "stamp" cannot be written by this connection`},
+		{"unique together", "seat", 2, `the columns ["hall" "seat"] together must be unique, and another row has the new value`},
+		{"unique together with null", "seat", nil, ""},
+		{"another value of a set", "seat", int64(3), ""},
 		{"unknown", "nothing", "x", `there is no column "nothing"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			conn := memory.NewConnector(map[string][]map[string]any{"people": {
-				{"id": 1, "name": "Ann", "email": "a@example.com", "age": 3, "upper": "ANN"},
-				{"id": 2, "name": "Bob", "email": "b@example.com", "age": 4, "upper": "BOB"},
+				{"id": 1, "name": "Ann", "email": "a@example.com", "age": 3, "upper": "ANN", "hall": 1, "seat": 1},
+				{"id": 2, "name": "Bob", "email": "b@example.com", "age": 4, "upper": "BOB", "hall": 1, "seat": 2},
 				{"id": 3, "name": "Cat", "email": nil, "age": 5, "upper": "CAT"},
 			}}, &memory.ConnectorOptions{Schemas: map[string]dsr.Schema{"people": schema}})
 			before := conn.Rows("people")

@@ -27,6 +27,18 @@
 // collation ignores case. Without FoldCase the collation has the last word: one
 // that ignores case or accents finds more, as in any query.
 //
+// A database whose own locale folds A to Z in another way, as the Turkish one
+// does with I, must store what FoldCase looks for in lower case.
+//
+// # Schemas
+//
+// Describe says that a table cannot be written only where that is certain. For
+// SQLite it tries a deletion of no row (DELETE … WHERE 0), which changes
+// nothing and takes the write lock for a moment; while another connection has
+// it, nothing is said. In MySQL the grants of an account that has a role set
+// are not looked at. A PostgreSQL table from which others inherit, and which
+// is not partitioned, has no key: its rows are told apart by what they hold.
+//
 // # Values
 //
 //   - integers: int64, beyond its range [encoding/json.Number]

@@ -143,6 +143,40 @@ func TestErasureFoldsCaseOnly(t *testing.T) {
 	}
 }
 
+// Of an array of addresses only the person's elements are masked, however their
+// letters are cased.
+func TestErasureFoldsElements(t *testing.T) {
+	t.Parallel()
+	const yaml = `
+dataset:
+  - fides_key: shop
+    collections:
+      - name: users
+        fields:
+          - {name: id, fides_meta: {primary_key: true}}
+          - {name: emails, data_categories: [user.contact.email], fides_meta: {identity: email, data_type: 'string[]'}}
+`
+	types := map[string]string{"PostgreSQL": "text[]", "MariaDB": "json", "SQLite": "json"}
+	for _, d := range dialects {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			db := d.open(t)
+			list := `'["ÄNNA@x","otto@x","änna@X","anna@x"]'`
+			if d.dialect == sqlconn.PostgreSQL {
+				list = `'{"ÄNNA@x","otto@x","änna@X","anna@x"}'`
+			}
+			exec(t, db, `CREATE TABLE users (id integer PRIMARY KEY, emails `+types[d.name]+`)`, `INSERT INTO users VALUES (1, `+list+`)`)
+			connector := sqlconn.New(db, d.dialect, nil)
+			_, err := erase(t, eraser(t, db, d.dialect, yaml, "null_rewrite"), "Änna@x")
+			require.NoError(t, err)
+			collection := table("users", "id", "emails")
+			collection.Fields[1].Type.Array = true
+			rows, _ := read(t, connector, &dsr.Query{Collection: collection, Columns: []string{"emails"}, Criteria: []dsr.Criterion{where(graph.Path{"id"}, int64(1))}})
+			require.Equal(t, [][]any{{[]any{nil, "otto@x", nil, "anna@x"}}}, rows)
+		})
+	}
+}
+
 // Without FoldCase the collation has the last word.
 func TestCollationDecidesWithoutFoldCase(t *testing.T) {
 	t.Parallel()
