@@ -92,14 +92,19 @@ func (r *run) writeCollections(ctx context.Context, rule graph.Rule, out *storag
 	for _, s := range order {
 		before := out.Rows()
 		outcome := r.results.Walk[s.number]
+		message := outcome.Message
 		if at := slices.IndexFunc(s.Access, func(sel graph.Selection) bool { return sel.Rule == rule.Key }); at >= 0 && s.rows > 0 {
-			if err := r.writeRows(ctx, s, s.Access[at], out); err != nil {
+			odd, err := r.writeRows(ctx, s, s.Access[at], out)
+			if err != nil {
 				return err
+			}
+			if odd > 0 {
+				message = fmt.Sprintf("left out values that are no objects, though the dataset declares fields inside: %d; correct the dataset or the rows", odd)
 			}
 		}
 		manifest.Collections = append(manifest.Collections, storage.ManifestCollection{
 			Address: s.Address().String(), State: string(outcome.State), Rows: out.Rows() - before,
-			Uncastable: outcome.Uncastable, Message: outcome.Message,
+			Uncastable: outcome.Uncastable, Message: message,
 		})
 	}
 	for _, skip := range r.plan.Skipped {
@@ -112,32 +117,33 @@ func (r *run) writeCollections(ctx context.Context, rule graph.Rule, out *storag
 }
 
 // writeRows writes what a rule selects of a step's rows. A row in which it
-// selects nothing that is there is left out.
-func (r *run) writeRows(ctx context.Context, s *step, sel graph.Selection, out *storage.JSON) error {
+// selects nothing that is there is left out. It counts the values that could
+// not be looked into, because they are no objects.
+func (r *run) writeRows(ctx context.Context, s *step, sel graph.Selection, out *storage.JSON) (odd int64, err error) {
 	picks := picksOf(sel.Fields)
 	var at [][]byte
 	var row []byte
 	if err := out.Collection(s.Address().String()); err != nil {
-		return err
+		return odd, err
 	}
 	for record, err := range r.records(ctx, s) {
 		if err != nil {
-			return err
+			return odd, err
 		}
 		if at, err = s.splitInto(at[:0], record); err != nil {
-			return err
+			return odd, err
 		}
-		if row, err = s.appendRow(row[:0], at, picks); err != nil {
-			return err
+		if row, err = s.appendRow(row[:0], at, picks, &odd); err != nil {
+			return odd, err
 		}
 		if len(row) == len("{}") {
 			continue
 		}
 		if err := out.Row(row); err != nil {
-			return err
+			return odd, err
 		}
 	}
-	return nil
+	return odd, nil
 }
 
 // pick is a tree of selected fields.
@@ -164,8 +170,9 @@ func picksOf(paths []graph.Path) map[string]*pick {
 	return root.children
 }
 
-// appendRow appends a row as a JSON object with the picked fields.
-func (s *step) appendRow(dst []byte, at [][]byte, picks map[string]*pick) ([]byte, error) {
+// appendRow appends a row as a JSON object with the picked fields and counts
+// odd values as pick does.
+func (s *step) appendRow(dst []byte, at [][]byte, picks map[string]*pick, odd *int64) ([]byte, error) {
 	dst = append(dst, '{')
 	empty := true
 	for i, name := range s.columns {
@@ -195,7 +202,7 @@ func (s *step) appendRow(dst []byte, at [][]byte, picks map[string]*pick) ([]byt
 			belongs, _ := node.match(v)
 			v = belongs.prune(v)
 		}
-		v, ok := p.pick(v)
+		v, ok := p.pick(v, odd)
 		if !ok {
 			dst = dst[:start]
 			continue
@@ -206,7 +213,8 @@ func (s *step) appendRow(dst []byte, at [][]byte, picks map[string]*pick) ([]byt
 }
 
 // pick returns the picked part of a value; not ok when nothing of it is there.
-func (p *pick) pick(v any) (any, bool) {
+// It counts values that hold something, but no object to pick from.
+func (p *pick) pick(v any, odd *int64) (any, bool) {
 	if p.whole {
 		return v, true
 	}
@@ -215,7 +223,7 @@ func (p *pick) pick(v any) (any, bool) {
 		out := map[string]any{}
 		for name, child := range p.children {
 			if e, ok := v[name]; ok {
-				if e, ok = child.pick(e); ok {
+				if e, ok = child.pick(e, odd); ok {
 					out[name] = e
 				}
 			}
@@ -224,11 +232,14 @@ func (p *pick) pick(v any) (any, bool) {
 	case []any:
 		out := []any{}
 		for _, e := range v {
-			if e, ok := p.pick(e); ok {
+			if e, ok := p.pick(e, odd); ok {
 				out = append(out, e)
 			}
 		}
 		return out, len(out) > 0
+	}
+	if v != nil && v != "" {
+		*odd++
 	}
 	return nil, false
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/graph"
 )
 
 // A cell whose shape is not the one that the dataset tells cannot be masked
@@ -43,6 +44,17 @@ func TestEraseRefusesCellsOfAnotherShape(t *testing.T) {
 			require.Zero(t, w.db().applied())
 		})
 	}
+}
+
+// A package that cannot look into a cell says so in its manifest.
+func TestPackageTellsCellsOfAnotherShape(t *testing.T) {
+	t.Parallel()
+	rows := people()
+	rows["people"][0]["profile"] = "SECRET"
+	w := shop(t, peopleYAML, rows, nil)
+	w.complete(t, "ada@example.com", graph.Rule{Key: "a", Action: graph.Access, Targets: []graph.Category{"user.name"}})
+	require.NotContains(t, w.packages.file("r1.json"), "SECRET")
+	require.Contains(t, w.packages.file("r1.manifest.json"), `"message": "left out values that are no objects, though the dataset declares fields inside: 1; correct the dataset or the rows"`)
 }
 
 // Where there is no parent, there is nothing to mask; neither is there in an

@@ -30,8 +30,14 @@ func (e *Engine) preflight(ctx context.Context, plan *graph.Plan, fresh bool) (m
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.config.Limits.Workers)
 	for _, s := range plan.Steps {
+		if schema := e.known(s.Address()); schema != nil && !fresh {
+			mu.Lock()
+			schemas[s.Address()] = schema
+			mu.Unlock()
+			continue
+		}
 		g.Go(func() error {
-			schema, err := e.describe(gctx, s.Collection, fresh)
+			schema, err := e.describe(gctx, s.Collection)
 			mu.Lock()
 			defer mu.Unlock()
 			var panicked *graph.PanicError
@@ -84,15 +90,16 @@ func stepFault(s *graph.Step, message string) graph.Diagnostic {
 	return graph.Diagnostic{Severity: graph.Error, Subject: s.Address().String(), Message: message}
 }
 
-// describe returns a schema, remembered unless fresh.
-func (e *Engine) describe(ctx context.Context, c *graph.Collection, fresh bool) (schema *Schema, err error) {
-	defer recovered(&err)
+// known returns the schema that is remembered of a collection, or nil.
+func (e *Engine) known(a graph.Address) *Schema {
 	e.mu.Lock()
-	schema, ok := e.schemas[c.Address]
-	e.mu.Unlock()
-	if ok && !fresh {
-		return schema, nil
-	}
+	defer e.mu.Unlock()
+	return e.schemas[a]
+}
+
+// describe asks for a schema and remembers it.
+func (e *Engine) describe(ctx context.Context, c *graph.Collection) (schema *Schema, err error) {
+	defer recovered(&err)
 	conn := e.connections[c.Address.Dataset]
 	if conn == nil {
 		return nil, fmt.Errorf("no connection serves dataset %q any more", c.Address.Dataset)
