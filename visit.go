@@ -86,7 +86,7 @@ func (r *run) read(ctx context.Context, s *step, round int) (err error) {
 	if s.seen == nil && (s.Cycle != 0 || values > int64(r.engine.config.Limits.QueryValues) && !s.disjoint()) {
 		s.seen = spill.NewSet(&sealedParts{run: r, ctx: ctx, purpose: keyInputs}, fmt.Sprintf("seen-%d-%d", s.spooled.Epoch, s.number), 0)
 	}
-	if err := r.readQueries(ctx, s, &rowSink{run: r, step: s, out: out}); err != nil {
+	if err := r.readQueries(ctx, s, values, &rowSink{run: r, step: s, out: out}); err != nil {
 		return err
 	}
 	for _, i := range s.inputs {
@@ -118,13 +118,22 @@ func (s *step) disjoint() bool {
 const concurrentQueries = 2
 
 // readQueries asks all queries of a step.
-func (r *run) readQueries(ctx context.Context, s *step, sink *rowSink) error {
+func (r *run) readQueries(ctx context.Context, s *step, values int64, sink *rowSink) error {
+	limit := r.engine.config.Limits.QueryValues
+	if values <= int64(limit) || s.seen != nil {
+		for q, err := range s.queries(limit) {
+			if err == nil {
+				err = r.readQuery(ctx, q, sink)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(concurrentQueries)
-	if s.seen != nil {
-		g.SetLimit(1)
-	}
-	for q, err := range s.queries(r.engine.config.Limits.QueryValues) {
+	for q, err := range s.queries(limit) {
 		if err != nil {
 			return errors.Join(err, g.Wait())
 		}

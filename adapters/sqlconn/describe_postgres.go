@@ -38,6 +38,9 @@ SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), t.typname::text, f
 	CASE WHEN a.attcollation NOT IN (0, 100) THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) ELSE '' END,
 	EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indnkeyatts = 1
 		AND i.indkey[0] = a.attnum AND i.indpred IS NULL),
+	EXISTS (SELECT 1 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+		JOIN pg_catalog.pg_am m ON m.oid = c.relam WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum
+		AND i.indpred IS NULL AND i.indisvalid AND m.amname = 'btree'),
 	coalesce((SELECT array_position(i.indkey::int2[], a.attnum) FROM pg_catalog.pg_index i
 		WHERE i.indrelid = a.attrelid AND i.indisprimary), -1)
 FROM base b JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::text::oid AND a.attnum = b.attnum
@@ -110,7 +113,7 @@ func (p postgres) describe(ctx context.Context, db querier, schema, name string)
 		var typmod, keyPosition int
 		var required bool
 		if err := scan(&c.Name, &native, &typ, &base, &typmod, &category, &element, &elementName, &required,
-			&c.Generated, &c.ReadOnly, &c.collation, &c.Unique, &keyPosition); err != nil {
+			&c.Generated, &c.ReadOnly, &c.collation, &c.Unique, &c.indexed, &keyPosition); err != nil {
 			return err
 		}
 		c.Native, c.Nullable, c.cast, c.element = native, !required, base, element

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// fewValues is how many values of one criterion are compared as an array.
-// Without an index PostgreSQL goes through the whole array for every row, once
-// it keeps the plan of the statement; a join stays linear.
+// fewValues is how many values of one criterion are compared as an array where
+// no index serves. Without one PostgreSQL goes through the whole array for
+// every row, once it keeps the plan of the statement; a join stays linear.
 const fewValues = 16
 
 // byArray compares every column with an array. It is the cheapest statement to
@@ -20,10 +20,14 @@ func (p postgres) byArray(r *reading) (fragment, bool) {
 	}
 	var where []fragment
 	for _, sel := range r.selectors {
-		if len(sel.rows) > fewValues || sel.document != nil || len(sel.in) != 1 || len(sel.in[0].path) > 0 {
+		if sel.document != nil || len(sel.in) != 1 || len(sel.in[0].path) > 0 {
 			return fragment{}, false
 		}
 		in := sel.in[0]
+		served := in.column.indexed && in.column.form != formOther && !in.folds()
+		if len(sel.rows) > fewValues && !served {
+			return fragment{}, false
+		}
 		values := make([]any, len(sel.rows))
 		for j, row := range sel.rows {
 			values[j] = row[0]

@@ -35,6 +35,8 @@ type column struct {
 	collation, charset string
 	// ignoresCase says that the column's own comparison folds letter case.
 	ignoresCase bool
+	// indexed says that an index begins with the column; PostgreSQL only.
+	indexed bool
 	// padded text ignores trailing blanks.
 	padded bool
 	// unsigned integers start at 0; bits is their width, 0 when unknown.
