@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"slices"
+	"sync"
 )
 
 // Outcome is how the visit of one step ended. It holds no personal value.
@@ -107,10 +108,14 @@ type walk struct {
 	parked   map[string]*queue // units that wait for a place in a group
 	busy     map[string]int
 	running  int
+	jobs     chan int // units for the workers
+	workers  int
+	ended    sync.WaitGroup // of the workers
 	finished chan finished
 }
 
 type finished struct {
+	gone     bool // the worker is, too
 	unit     int
 	outcomes []Outcome
 }
@@ -153,6 +158,8 @@ func (w *walk) makeUnits() {
 // and report.
 func (w *walk) run(ctx context.Context) {
 	w.finished = make(chan finished, len(w.units))
+	w.jobs = make(chan int, len(w.units))
+	defer func() { close(w.jobs); w.ended.Wait() }()
 	for u := range w.units {
 		slices.Sort(w.units[u].next)
 		if w.units[u].waits == 0 {
@@ -172,6 +179,9 @@ func (w *walk) run(ctx context.Context) {
 		}
 		f := <-w.finished
 		w.running--
+		if f.gone {
+			w.workers--
+		}
 		for _, g := range w.units[f.unit].groups {
 			w.busy[g]--
 			w.unpark(g)
@@ -206,7 +216,11 @@ func (w *walk) start(ctx context.Context, prior map[Address]Outcome) {
 			w.busy[g]++
 		}
 		w.running++
-		go w.work(ctx, u)
+		w.jobs <- u
+		if w.workers < w.running {
+			w.workers++
+			w.ended.Go(func() { w.worker(ctx) })
+		}
 	}
 }
 

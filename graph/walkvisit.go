@@ -7,16 +7,25 @@ import (
 	"runtime/debug"
 )
 
+// worker visits one unit after the other: a goroutine that has grown its stack
+// for one visit has it for the next.
+func (w *walk) worker(ctx context.Context) {
+	for u := range w.jobs {
+		w.work(ctx, u)
+	}
+}
+
 // work visits a unit and reports, also when the visitor ends its goroutine, as
 // a test does that fails inside of one.
 func (w *walk) work(ctx context.Context, u int) {
-	f := finished{unit: u}
+	f := finished{unit: u, gone: true}
 	for _, i := range w.units[u].steps {
 		f.outcomes = append(f.outcomes, Outcome{Address: w.plan.Steps[i].Address(), State: Failed,
 			Err: errGoexit, Message: errGoexit.Error()})
 	}
 	defer func() { w.finished <- f }()
 	f.outcomes = w.visitUnit(ctx, u)
+	f.gone = false
 }
 
 var errGoexit = errors.New("the visit ended its goroutine")
