@@ -64,7 +64,7 @@ func (s *Store) Commit(ctx context.Context, ch *dsr.StoreChange) error {
 }
 
 func (s *Store) commit(ctx context.Context, rows *sqlstore.Change, keys map[string][]byte) error {
-	tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginWrite})
+	tx, err := s.begin(ctx, pgx.TxOptions{BeginQuery: beginWrite})
 	if err != nil {
 		return err
 	}
@@ -87,6 +87,17 @@ func (s *Store) commit(ctx context.Context, rows *sqlstore.Change, keys map[stri
 		return fmt.Errorf("the connection broke during the commit, and whether the change is stored is unknown; read the request again: %w", err)
 	}
 	return err
+}
+
+// begin passes over connections that the pool still holds and a restart of the
+// server has broken.
+func (s *Store) begin(ctx context.Context, opts pgx.TxOptions) (tx pgx.Tx, err error) {
+	for range s.conns + 1 {
+		if tx, err = s.pool.BeginTx(ctx, opts); err == nil || ctx.Err() != nil || !broken(err) {
+			break
+		}
+	}
+	return tx, err
 }
 
 // rollback ends a transaction that was not committed, also when the context is

@@ -19,7 +19,19 @@ const (
 	tooLarge             = "54000"
 	diskFull             = "53100"
 	readOnly             = "25006"
+	shutDown             = "57P01"
+	crashed              = "57P02"
 )
+
+// broken reports whether a connection was lost that had been made before.
+func broken(err error) bool {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return false
+	}
+	var refused *pgconn.PgError
+	return !errors.As(err, &refused) || refused.Code == shutDown || refused.Code == crashed
+}
 
 // transient reports whether the same change may succeed when it is tried again,
 // and nothing of it is stored.

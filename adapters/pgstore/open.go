@@ -24,6 +24,7 @@ type Store struct {
 	schema  string // as it is
 	prefix  string // quoted, with a dot
 	dialect *sqlstore.Dialect
+	conns   int // that the pool may hold
 	// caches is set when the pool prepares statements and keeps them.
 	caches bool
 }
@@ -59,9 +60,10 @@ func Open(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Store, error
 		return nil, fmt.Errorf("pgstore: schema %q: a name has at most %d bytes of UTF-8 and no zero byte", schema, maxName)
 	}
 	prefix := pgx.Identifier{schema}.Sanitize() + "."
-	mode := pool.Config().ConnConfig.DefaultQueryExecMode
+	config := pool.Config()
+	mode := config.ConnConfig.DefaultQueryExecMode
 	s := &Store{
-		pool: pool, schema: schema, prefix: prefix,
+		pool: pool, schema: schema, prefix: prefix, conns: int(config.MaxConns),
 		caches: mode == pgx.QueryExecModeCacheStatement || mode == pgx.QueryExecModeCacheDescribe,
 		dialect: &sqlstore.Dialect{
 			Dollar: true,

@@ -100,7 +100,7 @@ func (s *Store) Events(ctx context.Context, requestID string) ([]dsr.Event, erro
 
 // read calls f with one unchanging view of the database.
 func (s *Store) read(ctx context.Context, f func(pgx.Tx) error) error {
-	tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	tx, err := s.begin(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err == nil {
 		defer rollback(ctx, tx)
 		err = f(tx)
