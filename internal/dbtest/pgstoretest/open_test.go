@@ -125,8 +125,12 @@ func TestOpenInEmptySchema(t *testing.T) {
 func TestRoleWithoutRights(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
-	// Roles belong to the server, on which other tests run.
+	// Roles belong to the server, and stay when the database goes.
 	execute(t, pool, "CREATE ROLE pgstore_modest")
+	t.Cleanup(func() {
+		_, err := pool.Exec(context.WithoutCancel(t.Context()), "DROP OWNED BY pgstore_modest; DROP ROLE pgstore_modest")
+		require.NoError(t, err)
+	})
 	config := pool.Config()
 	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, "SET ROLE pgstore_modest")

@@ -26,7 +26,7 @@ func TestServerRestarts(t *testing.T) {
 			group.Go(func() { _, _ = s.Request(t.Context(), "r1") })
 		}
 		group.Wait()
-		require.Greater(t, pool.Stat().TotalConns(), int32(0))
+		require.Positive(t, pool.Stat().TotalConns())
 		require.NoError(t, end())
 		_, err := s.Request(t.Context(), "r1")
 		require.ErrorContains(t, err, "failed to connect")

@@ -1,7 +1,6 @@
 package pgstoretest
 
 import (
-	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -55,7 +54,7 @@ func TestConformance(t *testing.T) {
 	pool := newPool(t)
 	var stores atomic.Int64
 	storetest.Run(t, func() (dsr.Store, error) {
-		return pgstore.Open(context.WithoutCancel(t.Context()), pool, &pgstore.Options{Schema: fmt.Sprint("store ", stores.Add(1))})
+		return pgstore.Open(t.Context(), pool, &pgstore.Options{Schema: fmt.Sprint("store ", stores.Add(1))})
 	})
 }
 
@@ -68,7 +67,7 @@ func TestConformanceWithoutPreparedStatements(t *testing.T) {
 			pool := openPool(t, dbtest.PostgresDSN(t)+"&default_query_exec_mode="+mode)
 			var stores atomic.Int64
 			storetest.Run(t, func() (dsr.Store, error) {
-				return pgstore.Open(context.WithoutCancel(t.Context()), pool, &pgstore.Options{Schema: fmt.Sprint("store ", stores.Add(1))})
+				return pgstore.Open(t.Context(), pool, &pgstore.Options{Schema: fmt.Sprint("store ", stores.Add(1))})
 			})
 		})
 	}
