@@ -4,6 +4,8 @@ go 1.26.0
 
 require (
 	github.com/godsr/dsr v0.0.0
+	github.com/godsr/dsr/adapters/pgstore v0.0.0
+	github.com/godsr/dsr/adapters/sqlitestore v0.0.0
 	github.com/godsr/dsr/internal/dbtest v0.0.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/stretchr/testify v1.12.1
@@ -37,5 +39,7 @@ require (
 
 replace (
 	github.com/godsr/dsr => ../..
+	github.com/godsr/dsr/adapters/pgstore => ../../adapters/pgstore
+	github.com/godsr/dsr/adapters/sqlitestore => ../../adapters/sqlitestore
 	github.com/godsr/dsr/internal/dbtest => ../dbtest
 )

@@ -1,0 +1,78 @@
+package pgstore
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// SQLSTATEs that are looked at.
+const (
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+	undefinedColumn      = "42703"
+	insufficientRight    = "42501"
+	undefinedTable       = "42P01"
+	undefinedSchema      = "3F000"
+	tooLarge             = "54000"
+	diskFull             = "53100"
+	readOnly             = "25006"
+	shutDown             = "57P01"
+	crashed              = "57P02"
+)
+
+// broken reports whether a connection was lost that had been made before.
+func broken(err error) bool {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return false
+	}
+	var refused *pgconn.PgError
+	return !errors.As(err, &refused) || refused.Code == shutDown || refused.Code == crashed
+}
+
+// transient reports whether the same change may succeed when it is tried again,
+// and nothing of it is stored.
+func transient(err error) bool {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return refused.Code == serializationFailure || refused.Code == deadlockDetected
+	}
+	return pgconn.SafeToRetry(err)
+}
+
+// plain replaces an error of the server, whose message and details may quote
+// what is stored, by one that says what to do. Other errors pass: they are of
+// contexts, of the network, or ours.
+func plain(err error) error {
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return err // nothing was sent yet
+	}
+	reason := "PostgreSQL refused"
+	switch code := refused.Code; {
+	case code == serializationFailure || code == deadlockDetected:
+		reason = fmt.Sprintf("other transactions came in between %d times", attempts)
+	case code == insufficientRight:
+		reason = "the role lacks a right; let it own the schema, or create the schema for it"
+	case code == undefinedTable || code == undefinedSchema || code == undefinedColumn:
+		reason = "the tables are not as this program made them; restore a backup"
+	case code == tooLarge:
+		reason = "an ID is too long; some 2,000 bytes are possible"
+	case code == diskFull:
+		reason = "the server's disk is full"
+	case code == readOnly:
+		reason = "the server takes no changes; use a pool that leads to the primary"
+	case strings.HasPrefix(code, "53"):
+		reason = "the server lacks connections or memory"
+	case strings.HasPrefix(code, "57"):
+		reason = "the server canceled the statement or is shutting down"
+	}
+	return fmt.Errorf("%s (SQLSTATE %s)", reason, refused.Code)
+}

@@ -1,0 +1,54 @@
+package pgstore
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// readKeys returns the wrapped keys of requests, by ID and purpose.
+func (s *Store) readKeys(ctx context.Context, tx pgx.Tx, ids []string) (map[string]map[string][]byte, error) {
+	keys := map[string]map[string][]byte{}
+	err := conn{tx: tx}.Query(ctx, func(scan func(dest ...any) error) error {
+		var id, purpose string
+		var wrapped []byte
+		err := scan(&id, &purpose, &wrapped)
+		if keys[id] == nil {
+			keys[id] = map[string][]byte{}
+		}
+		keys[id][purpose] = wrapped
+		return err
+	}, "SELECT request_id, purpose, wrapped FROM "+s.prefix+"keys WHERE request_id = ANY($1)", ids)
+	return keys, err
+}
+
+// writeKeys leaves the rows alone that are right already.
+func (s *Store) writeKeys(ctx context.Context, tx pgx.Tx, id string, keys map[string][]byte) error {
+	stored, err := s.readKeys(ctx, tx, []string{id})
+	if err != nil {
+		return err
+	}
+	old := stored[id]
+	for purpose := range old {
+		if _, kept := keys[purpose]; kept {
+			continue
+		}
+		if _, err := tx.Exec(ctx, "DELETE FROM "+s.prefix+"keys WHERE request_id = $1 AND purpose = $2", id, purpose); err != nil {
+			return err
+		}
+	}
+	for purpose, wrapped := range keys {
+		if before, kept := old[purpose]; kept && bytes.Equal(before, wrapped) {
+			continue
+		}
+		if wrapped == nil {
+			wrapped = []byte{} // none would be NULL
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO "+s.prefix+`keys (request_id, purpose, wrapped) VALUES ($1, $2, $3)
+			ON CONFLICT (request_id, purpose) DO UPDATE SET wrapped = excluded.wrapped`, id, purpose, wrapped); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/internal/sqlstore"
+)
+
+// maxName is how many bytes of a name PostgreSQL keeps.
+const maxName = 63
+
+// Store is a [dsr.Store] in PostgreSQL. It may be used from many goroutines,
+// and from many processes at once. It needs no closing: the pool is the host's.
+type Store struct {
+	pool    *pgxpool.Pool
+	schema  string // as it is
+	prefix  string // quoted, with a dot
+	dialect *sqlstore.Dialect
+	conns   int // that the pool may hold
+	// caches is set when the pool prepares statements and keeps them.
+	caches bool
+}
+
+var _ dsr.Store = (*Store)(nil)
+
+// Options tune a [Store].
+type Options struct {
+	// Schema is where the tables lie. It is taken literally, and created
+	// when it is missing. Defaults to "dsr".
+	Schema string
+}
+
+// Open returns the store in a schema of the pool's database, after bringing its
+// tables to the current version. Any number of processes may open it at the
+// same time. The pool stays the host's, who closes it when the store is no
+// longer used. Each call of the store needs one connection at a time. opts may
+// be nil.
+//
+// The role must own the schema, or be allowed to create it; where the tables
+// are current, reading and writing them is enough. A schema that holds tables
+// of another program, or was written by a newer version of this package, is
+// refused and left as it is.
+func Open(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Store, error) {
+	if pool == nil {
+		return nil, errors.New("pgstore: a pool of connections is needed")
+	}
+	schema := "dsr"
+	if opts != nil && opts.Schema != "" {
+		schema = opts.Schema
+	}
+	if len(schema) > maxName || !storable(schema) {
+		return nil, fmt.Errorf("pgstore: schema %q: a name has at most %d bytes of UTF-8 and no zero byte", schema, maxName)
+	}
+	prefix := pgx.Identifier{schema}.Sanitize() + "."
+	config := pool.Config()
+	mode := config.ConnConfig.DefaultQueryExecMode
+	s := &Store{
+		pool: pool, schema: schema, prefix: prefix, conns: int(config.MaxConns),
+		caches: mode == pgx.QueryExecModeCacheStatement || mode == pgx.QueryExecModeCacheDescribe,
+		dialect: &sqlstore.Dialect{
+			Dollar: true,
+			// A doubled question mark is not a placeholder.
+			Prefix:     strings.ReplaceAll(prefix, "?", "??"),
+			EncodeTime: encodeTime,
+			ScanTime:   scanTime,
+			IsDue:      "due_at > '-infinity'",
+			Conflict:   dsr.ErrConflict,
+			NotFound:   dsr.ErrNotFound,
+		},
+	}
+	if err := s.migrate(ctx); err != nil {
+		return nil, fmt.Errorf("pgstore: schema %q: %w", schema, plain(err))
+	}
+	return s, nil
+}
+
+// storable reports whether a text can be stored: PostgreSQL takes neither zero
+// bytes nor invalid UTF-8.
+func storable(text string) bool {
+	return utf8.ValidString(text) && !strings.Contains(text, "\x00")
+}

@@ -1,0 +1,172 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/Masterminds/squirrel"
+)
+
+// batch bounds the rows of one statement: databases bound its arguments.
+const batch = 500
+
+// Write writes a change, except for the keys. It must be called in a
+// transaction, before anything else is written for the request: the row of the
+// request is its lock.
+func (d *Dialect) Write(ctx context.Context, c Conn, ch *Change) error {
+	if err := d.writeRecord(ctx, c, ch); err != nil {
+		return err
+	}
+	id := *ch.Record.ID
+	if err := d.writeLookup(ctx, c, id, *ch.Record.Lookup); err != nil {
+		return err
+	}
+	if err := d.writeJournal(ctx, c, id, ch); err != nil {
+		return err
+	}
+	return d.writeEvents(ctx, c, id, ch.Events)
+}
+
+// writeRecord compares the version and swaps the record in one statement.
+func (d *Dialect) writeRecord(ctx context.Context, c Conn, ch *Change) error {
+	values, err := d.values(&ch.Record)
+	if err != nil {
+		return err
+	}
+	var statement squirrel.Sqlizer
+	if ch.Expect == 0 {
+		statement = d.build().Insert(d.Prefix + "requests").Columns(columns...).Values(values...).Suffix("ON CONFLICT DO NOTHING")
+	} else {
+		update := d.build().Update(d.Prefix + "requests")
+		for i, column := range columns[1:] {
+			update = update.Set(column, values[i+1])
+		}
+		statement = update.Where("id = ? AND version = ?", *ch.Record.ID, ch.Expect)
+	}
+	written, err := exec(ctx, c, statement)
+	if err != nil {
+		return err
+	}
+	if written != 1 {
+		return fmt.Errorf("it is not at version %d: %w", ch.Expect, d.Conflict)
+	}
+	_, err = exec(ctx, c, d.build().Insert(d.Prefix+"plans AS p").Columns("request_id", "plan").Values(*ch.Record.ID, *ch.Record.Plan).
+		Suffix("ON CONFLICT (request_id) DO UPDATE SET plan = excluded.plan WHERE p.plan IS DISTINCT FROM excluded.plan"))
+	return err
+}
+
+// writeLookup leaves the rows alone that are right already, as they are in
+// nearly all commits.
+func (d *Dialect) writeLookup(ctx context.Context, c Conn, id string, hashes [][]byte) error {
+	old, err := d.lookups(ctx, c, []string{id})
+	if err != nil || slices.EqualFunc(old[id], hashes, bytes.Equal) {
+		return err
+	}
+	if _, err := exec(ctx, c, d.build().Delete(d.Prefix+"lookups").Where(of(id))); err != nil {
+		return err
+	}
+	position := 0
+	for part := range slices.Chunk(hashes, batch) {
+		insert := d.build().Insert(d.Prefix+"lookups").Columns("request_id", "position", "hash")
+		for _, hash := range part {
+			insert = insert.Values(id, position, notNull(hash))
+			position++
+		}
+		if _, err := exec(ctx, c, insert); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Dialect) writeJournal(ctx context.Context, c Conn, id string, ch *Change) error {
+	if ch.Drop {
+		for _, table := range []string{"ticks", "journal"} {
+			if _, err := exec(ctx, c, d.build().Delete(d.Prefix+table).Where(of(id))); err != nil {
+				return err
+			}
+		}
+	}
+	var marks []Tick
+	if len(ch.Append) > 0 {
+		last, err := d.last(ctx, c, "journal", id)
+		if err != nil {
+			return err
+		}
+		for i, chunk := range ch.Append {
+			seq := last + i + 1
+			// One by one, because chunks are large.
+			if _, err := exec(ctx, c, d.build().Insert(d.Prefix+"journal").Columns("request_id", "seq", "step", "rows", "sealed").
+				Values(id, seq, *chunk.Step, *chunk.Rows, *chunk.Sealed)); err != nil {
+				return err
+			}
+			if *chunk.Applied {
+				marks = append(marks, Tick{Seq: seq, Counts: *chunk.Counts})
+			}
+		}
+	}
+	for _, tick := range append(marks, ch.Ticks...) {
+		if err := d.mark(ctx, c, id, tick); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mark stores a tick if its chunk is there.
+func (d *Dialect) mark(ctx context.Context, c Conn, id string, tick Tick) error {
+	chunk := squirrel.Select("request_id", "seq").
+		Column("CAST(? AS bigint)", tick.Counts.Masked).Column("CAST(? AS bigint)", tick.Counts.Gone).Column("CAST(? AS bigint)", tick.Counts.Changed).
+		From(d.Prefix+"journal").Where("request_id = ? AND seq = ?", id, tick.Seq)
+	marked, err := exec(ctx, c, d.build().Insert(d.Prefix+"ticks").Columns("request_id", "seq", "masked", "gone", "changed").Select(chunk).
+		Suffix("ON CONFLICT (request_id, seq) DO UPDATE SET masked = excluded.masked, gone = excluded.gone, changed = excluded.changed"))
+	if err != nil {
+		return err
+	}
+	if marked != 1 {
+		return fmt.Errorf("there is no journal chunk %d to mark: %w", tick.Seq, d.NotFound)
+	}
+	return nil
+}
+
+func (d *Dialect) writeEvents(ctx context.Context, c Conn, id string, events []*Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	seq, err := d.last(ctx, c, "events", id)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(events, batch) {
+		insert := d.build().Insert(d.Prefix+"events").Columns("request_id", "seq", "time", "kind", "collection", "rows", "message")
+		for _, event := range part {
+			at, err := d.EncodeTime(event.Time)
+			if err != nil {
+				return err
+			}
+			seq++
+			insert = insert.Values(id, seq, at, event.Kind, event.Collection, event.Rows, event.Message)
+		}
+		if _, err := exec(ctx, c, insert); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// last is the highest number that a table holds for a request, or 0.
+func (d *Dialect) last(ctx context.Context, c Conn, table, id string) (last int, err error) {
+	err = query(ctx, c, func(scan func(dest ...any) error) error { return scan(&last) },
+		d.build().Select("COALESCE(max(seq), 0)").From(d.Prefix+table).Where(of(id)))
+	return last, err
+}
+
+// notNull makes an empty value of none, which drivers bind as NULL.
+func notNull(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
