@@ -251,7 +251,7 @@ func (r *run) advance(ctx context.Context) (err error) {
 		if errors.Is(err, errLost) && !again && (stage == StageDeliver || stage == StageJournal) {
 			again = true
 			r.plan = nil // the steps begin anew
-			err = r.stage(ctx, StageCollect, Event{Kind: "collecting again", Message: "collected rows were lost"})
+			err = r.stage(ctx, StageCollect, Event{Kind: "collecting again", Message: "not all that was collected is there any more; small results live in memory until the journal is whole"})
 		}
 		if err != nil {
 			return err

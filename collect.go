@@ -150,7 +150,7 @@ func (r *run) collections(outcomes []graph.Outcome) []CollectionOutcome {
 	out := make([]CollectionOutcome, 0, len(outcomes)+len(r.plan.Skipped))
 	for i, o := range outcomes {
 		c := CollectionOutcome{Address: o.Address, State: o.State, Rows: o.Rows, Uncastable: o.Uncastable, Message: o.Message}
-		if e := r.steps[i].Erase; e != nil {
+		if e := r.steps[i].Erase; e != nil && o.State == graph.Done {
 			c.Deleted = e.Delete
 			for _, f := range e.Fields {
 				c.MaskedFields = append(c.MaskedFields, f.Path.String())

@@ -48,7 +48,7 @@ func (r *run) journalStage(ctx context.Context) error {
 	if err := j.flush(ctx); err != nil {
 		return err
 	}
-	return r.stage(ctx, StageErase, Event{Kind: "journalled", Rows: j.rows})
+	return r.stage(ctx, StageErase, append(j.told, Event{Kind: "journalled", Rows: j.rows})...)
 }
 
 // eraseOrder returns the targeted steps in the order in which they are erased:
@@ -118,6 +118,7 @@ type journal struct {
 	size    int // of pending, which is stored when it is above pendingBytes
 	rows    int64
 	kept    map[*step]map[string]bool // rows that are not deleted, by rowKey
+	told    []Event                   // of rows that SharedRows left
 }
 
 func (r *run) newJournal(ctx context.Context) (*journal, error) {
@@ -186,6 +187,10 @@ func (j *journal) step(ctx context.Context, s *step) error {
 	}
 	out := j.run.results.collection(s.Address())
 	out.Targeted, out.Shared = chunks.rows, sharedRows
+	if sharedRows > 0 && j.run.engine.config.SharedRows == SharedKeep {
+		out.Message = fmt.Sprintf("left as they are, because rows of others refer to them: %d rows", sharedRows)
+		j.told = append(j.told, Event{Kind: "kept", Collection: s.Address().String(), Rows: sharedRows, Message: "rows of others refer to them"})
+	}
 	j.rows += chunks.rows
 	return chunks.cut(ctx)
 }

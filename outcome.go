@@ -29,14 +29,17 @@ type CollectionOutcome struct {
 	// they were collected again and then masked, or are still open when
 	// State is failed.
 	Changed int64 `json:"changed,omitempty"`
-	// Shared counts the targeted rows that rows of others refer to as
-	// well. Config.SharedRows says whether they were erased.
+	// Shared counts the rows within reach of erasure rules that rows of
+	// others refer to as well. Config.SharedRows says whether they were
+	// erased; those kept are not among Targeted.
 	Shared int64 `json:"shared,omitempty"`
-	// MaskedFields are the paths that erasure rules masked.
+	// MaskedFields are the paths that erasure rules mask, by the plan.
 	MaskedFields []string `json:"masked_fields,omitempty"`
-	// KeptFields are targeted primary keys, which are kept.
+	// KeptFields are targeted fields that are kept: primary keys, ends of
+	// references, read_only fields.
 	KeptFields []string `json:"kept_fields,omitempty"`
-	// Message says why the collection was skipped or failed.
+	// Message says why the collection was skipped or failed, or why rows of
+	// it were left as they are.
 	Message string `json:"message,omitempty"`
 }
 

@@ -1,6 +1,7 @@
 package dsr_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,6 +73,16 @@ func TestSharedRows(t *testing.T) {
 			require.Nil(t, rows[1]["street"])
 			require.Equal(t, want.shared, req.Collections[1].Shared)
 			require.Equal(t, want.masked, req.Collections[1].Masked)
+			if mode != dsr.SharedKeep {
+				require.Empty(t, req.Collections[1].Message)
+				return
+			}
+			require.Equal(t, "left as they are, because rows of others refer to them: 1 rows", req.Collections[1].Message)
+			log, err := engine.Requests().Log(t.Context(), req.ID)
+			require.NoError(t, err)
+			at := slices.IndexFunc(log, func(e dsr.Event) bool { return e.Kind == "kept" })
+			require.Positive(t, at)
+			require.Equal(t, []any{"homes:addresses", int64(1)}, []any{log[at].Collection, log[at].Rows})
 		})
 	}
 }
