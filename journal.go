@@ -31,6 +31,9 @@ func (r *run) journalStage(ctx context.Context) error {
 	for i := range r.results.Collections {
 		c := &r.results.Collections[i]
 		c.Targeted, c.Masked, c.Gone, c.Changed = 0, 0, 0, 0
+		if c.State == graph.Done {
+			c.Message = "" // of a journal that was dropped
+		}
 	}
 	j, err := r.newJournal(ctx)
 	if err != nil {
