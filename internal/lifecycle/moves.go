@@ -1,0 +1,129 @@
+package lifecycle
+
+import "slices"
+
+// Move is one row of the table: an event takes a request from any of some
+// statuses to another, when a condition holds. Of the rows that fit, the first
+// one counts.
+type Move struct {
+	Event Kind
+	From  []Status
+	When  Condition
+	To    Status // Same for one that stays
+	// Action is what the audit trail calls it; "" for what is no fact about
+	// the request but only about its work.
+	Action string
+}
+
+// Same stands for the status that the request has already.
+const Same Status = "same"
+
+var (
+	reviewable = []Status{Duplicate, AwaitingPreApproval, NotEligible, Pending}
+	waiting    = []Status{RequiresInput, PendingExternal, AwaitingEmail}
+	unfinished = []Status{
+		Unverified, Duplicate, AwaitingPreApproval, NotEligible, Pending, Approved, InProcessing, RequiresInput,
+		PendingExternal, AwaitingEmail, Paused, RequiresFinalization, Error,
+	}
+	again = []Status{
+		Unverified, Duplicate, AwaitingPreApproval, NotEligible, Pending, Approved, InProcessing, RequiresInput,
+		PendingExternal, AwaitingEmail, Paused, Error, Denied, Canceled,
+	}
+	all = Statuses()
+)
+
+// moves is the whole life of a request.
+var moves = []Move{
+	{Submit, []Status{None}, mustVerify, Unverified, "received"},
+	{Submit, []Status{None}, isRepeat, Duplicate, "received"},
+	{Submit, []Status{None}, hasChecks, AwaitingPreApproval, "received"},
+	{Submit, []Status{None}, needsApproval, Pending, "received"},
+	{Submit, []Status{None}, always, Approved, "received"},
+
+	{SendCode, []Status{Unverified}, always, Same, "verification code sent"},
+	{Verify, []Status{Unverified}, wrongCode, Same, "wrong verification code"},
+	{Verify, []Status{Unverified}, isRepeat, Duplicate, "identity verified"},
+	{Verify, []Status{Unverified}, hasChecks, AwaitingPreApproval, "identity verified"},
+	{Verify, []Status{Unverified}, needsApproval, Pending, "identity verified"},
+	{Verify, []Status{Unverified}, always, Approved, "identity verified"},
+	{Lapse, []Status{Unverified}, always, Canceled, "never verified"},
+
+	{Answer, []Status{AwaitingPreApproval}, saysNo, NotEligible, "pre-approval refused"},
+	{Answer, []Status{AwaitingPreApproval}, allSayYes, Approved, "pre-approved"},
+	{Answer, []Status{AwaitingPreApproval}, always, Same, "pre-approval answered"},
+	{Approve, reviewable, always, Approved, "approved"},
+	{Deny, reviewable, always, Denied, "denied"},
+
+	{Begin, []Status{Approved}, always, InProcessing, "started"},
+	{Begin, []Status{InProcessing}, always, Same, ""},
+	{Progress, []Status{InProcessing}, waited, Same, "going on"},
+	{Progress, []Status{InProcessing}, always, Same, ""},
+	{Wait, []Status{InProcessing}, waited, Same, ""},
+	{Wait, []Status{InProcessing}, always, Same, "waiting"},
+	{Erase, []Status{InProcessing}, always, Same, "erasure begun"},
+	{AskPerson, []Status{InProcessing}, always, RequiresInput, "input required"},
+	{AskOther, []Status{InProcessing}, always, PendingExternal, "waiting for another system"},
+	{AskByEmail, []Status{InProcessing}, always, AwaitingEmail, "waiting for an e-mail to be sent"},
+	{GotAnswer, waiting, always, InProcessing, "answered"},
+	{Pause, []Status{Approved, InProcessing}, always, Paused, "paused"},
+	{Resume, []Status{Paused}, notStarted, Approved, "resumed"},
+	{Resume, []Status{Paused, RequiresInput, PendingExternal, AwaitingEmail}, always, InProcessing, "resumed"},
+
+	{Fail, []Status{InProcessing}, always, Error, "failed"},
+	{Retry, []Status{Error}, always, InProcessing, "retried"},
+	{Finish, []Status{InProcessing}, needsFinalization, RequiresFinalization, "finished"},
+	{Finish, []Status{InProcessing}, always, Complete, "completed"},
+	{Finalize, []Status{RequiresFinalization}, always, Complete, "finalized"},
+
+	{Cancel, unfinished, always, Canceled, "canceled"},
+	{Resubmit, again, mustVerify, Unverified, "resubmitted"},
+	{Resubmit, again, isRepeat, Duplicate, "resubmitted"},
+	{Resubmit, again, hasChecks, AwaitingPreApproval, "resubmitted"},
+	{Resubmit, again, needsApproval, Pending, "resubmitted"},
+	{Resubmit, again, always, Approved, "resubmitted"},
+	{Delete, all, always, Same, "deleted"},
+	{Expire, all, always, Same, "expired"},
+}
+
+// Moves returns a copy of the table.
+func Moves() []Move { return slices.Clone(moves) }
+
+// Condition is what a move may depend on, and its name in the picture.
+type Condition struct {
+	Name  string
+	holds func(*State, *Event) bool
+}
+
+var (
+	always     = Condition{}
+	mustVerify = Condition{"identity must be verified", func(s *State, e *Event) bool {
+		return s.Flow.Verify && s.VerifiedAt.IsZero() && !(e.Kind == Submit && e.Right)
+	}}
+	wrongCode = Condition{"wrong code", func(_ *State, e *Event) bool {
+		return !e.Right
+	}}
+	isRepeat = Condition{"a duplicate", func(_ *State, e *Event) bool {
+		return e.Repeats != ""
+	}}
+	hasChecks = Condition{"has pre-approval checks", func(s *State, _ *Event) bool {
+		return len(s.Flow.PreApproval) > 0
+	}}
+	needsApproval = Condition{"needs approval", func(s *State, _ *Event) bool {
+		return s.Flow.Approve
+	}}
+	saysNo = Condition{"not eligible", func(_ *State, e *Event) bool {
+		return !e.Right
+	}}
+	allSayYes = Condition{"all eligible", func(s *State, e *Event) bool {
+		return !slices.ContainsFunc(s.Flow.PreApproval, func(check string) bool { return check != e.Check && !s.Answers[check] })
+	}}
+	notStarted = Condition{"not started", func(s *State, _ *Event) bool {
+		return s.StartedAt.IsZero()
+	}}
+	waited = Condition{"after a wait", func(s *State, _ *Event) bool {
+		return s.Wait != nil
+	}}
+	needsFinalization = Condition{"needs finalization", func(s *State, _ *Event) bool {
+		return s.Flow.Finalize
+	}}
+)

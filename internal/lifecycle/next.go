@@ -1,0 +1,265 @@
+package lifecycle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Event is what happened to a request, and when.
+type Event struct {
+	Kind Kind
+	At   time.Time
+	// Right says that a code was right, or a check found the request
+	// eligible.
+	Right bool
+	// Check names the pre-approval check that answers.
+	Check string
+	// Repeats names the request that this one is a duplicate of.
+	Repeats string
+	// Code is the code that was sent.
+	Code *Code
+	// Reason says why, of those that need it: whether one was given for
+	// people's decisions, the text itself for a wait.
+	Reason string
+	// Until is when a wait is over.
+	Until time.Time
+}
+
+// Change is what an event came to.
+type Change struct {
+	State State
+	// Action is what the audit trail calls it; "" for nothing.
+	Action string
+	// Things are to go, with their keys.
+	Things []Thing
+	// Restart takes the work back to its beginning.
+	Restart bool
+}
+
+// Refusal says why an event cannot happen to a request.
+type Refusal struct {
+	Event  Kind
+	Status Status
+	Reason Reason
+	text   string
+}
+
+// Reason is why an event is refused.
+type Reason string
+
+// The reasons.
+const (
+	WrongStatus    Reason = "wrong status"
+	ErasureBegun   Reason = "erasure has begun"
+	IsDeleted      Reason = "deleted"
+	NoReason       Reason = "no reason given"
+	CodeExpired    Reason = "code expired"
+	AttemptsUsedUp Reason = "attempts used up"
+	NoCode         Reason = "no code was sent"
+	TooManyCodes   Reason = "too many codes"
+	UnknownCheck   Reason = "unknown check"
+	Forgotten      Reason = "forgotten"
+	TooEarly       Reason = "too early"
+)
+
+// Error says what cannot be done and why.
+func (r *Refusal) Error() string { return r.text }
+
+// Next returns what the event makes of the state. A [*Refusal] leaves
+// everything as it is.
+func Next(s State, e Event) (*Change, error) {
+	if err := check(&s, &e); err != nil {
+		return nil, err
+	}
+	for _, m := range moves {
+		if m.Event != e.Kind || !slices.Contains(m.From, s.Status) || m.When.holds != nil && !m.When.holds(&s, &e) {
+			continue
+		}
+		ch := &Change{State: s.clone(), Action: m.Action}
+		if m.To != Same {
+			ch.State.Status = m.To
+		}
+		ch.apply(&s, &e)
+		ch.State.DueAt = ch.State.due()
+		if ch.State.Status == InProcessing && !ch.State.Waits() {
+			ch.State.DueAt = e.At
+		}
+		return ch, nil
+	}
+	return nil, refuse(&s, &e, WrongStatus, "it is %s; %s takes a request that is %s", s.Status, e.Kind, list(from(e.Kind)))
+}
+
+func from(k Kind) []Status {
+	var found []Status
+	for _, m := range moves {
+		for _, status := range m.From {
+			if m.Event == k && !slices.Contains(found, status) {
+				found = append(found, status)
+			}
+		}
+	}
+	return found
+}
+
+func list(statuses []Status) string {
+	var names []string
+	for _, s := range statuses {
+		names = append(names, string(s))
+	}
+	if n := len(names); n > 1 {
+		return strings.Join(names[:n-1], ", ") + " or " + names[n-1]
+	}
+	return strings.Join(names, "")
+}
+
+func refuse(s *State, e *Event, r Reason, format string, args ...any) *Refusal {
+	return &Refusal{Event: e.Kind, Status: s.Status, Reason: r, text: fmt.Sprintf(format, args...)}
+}
+
+// check refuses what no row of the table allows.
+func check(s *State, e *Event) error {
+	if !s.DeletedAt.IsZero() && e.Kind != Expire && e.Kind != Delete {
+		return refuse(s, e, IsDeleted, "it was deleted on %s", s.DeletedAt.UTC().Format(time.DateOnly))
+	}
+	switch e.Kind {
+	case Cancel, Resubmit:
+		if s.Erasing && s.Status != Complete {
+			return refuse(s, e, ErasureBegun, "its erasure has begun and must be finished; retry it")
+		}
+		if e.Kind == Resubmit && slices.Contains(s.Gone, Identities) {
+			return refuse(s, e, Forgotten, "its identities were forgotten; submit a new request")
+		}
+	case Delete:
+		if s.Erasing && !s.Status.Ended() && s.Status != RequiresFinalization {
+			return refuse(s, e, ErasureBegun, "its erasure has begun and must be finished before it can be deleted")
+		}
+		if !s.DeletedAt.IsZero() {
+			return refuse(s, e, IsDeleted, "it has been deleted already")
+		}
+	case Deny:
+		if strings.TrimSpace(e.Reason) == "" {
+			return refuse(s, e, NoReason, "a denial needs a reason, which the data subject has a right to know")
+		}
+	case Answer:
+		if !slices.Contains(s.Flow.PreApproval, e.Check) {
+			return refuse(s, e, UnknownCheck, "it has no pre-approval check %q; it has: %s", e.Check, strings.Join(s.Flow.PreApproval, ", "))
+		}
+	case SendCode:
+		if s.Status == Unverified && s.Codes >= s.Flow.Codes {
+			return refuse(s, e, TooManyCodes, "%d verification codes were sent, which is the limit; resubmit the request", s.Codes)
+		}
+	case Verify:
+		if s.Status != Unverified {
+			break
+		}
+		switch {
+		case s.Code == nil:
+			return refuse(s, e, NoCode, "no verification code was sent, or it is used up; send one")
+		case s.Code.Wrong >= s.Flow.CodeAttempts:
+			return refuse(s, e, AttemptsUsedUp, "too many wrong codes were entered; send a new code")
+		case !e.At.Before(s.Code.ExpiresAt):
+			return refuse(s, e, CodeExpired, "the verification code has expired; send a new one")
+		}
+	case Begin:
+		if until := s.due(); (s.Status == Approved || s.Waits()) && e.At.Before(until) {
+			return refuse(s, e, TooEarly, "it waits until %s", until.UTC().Format(time.RFC3339))
+		}
+	case Expire:
+		if len(s.Expired(e.At)) == 0 {
+			return refuse(s, e, TooEarly, "nothing of it has expired")
+		}
+	case Lapse:
+		if keep := s.Flow.Keep.Unverified; keep == 0 || e.At.Before(s.SubmittedAt.Add(keep)) {
+			return refuse(s, e, TooEarly, "it may still be verified")
+		}
+	}
+	return nil
+}
+
+// apply writes down what a move leaves behind.
+func (ch *Change) apply(old *State, e *Event) {
+	s := &ch.State
+	if s.Status != InProcessing {
+		s.Wait = nil
+	}
+	switch e.Kind {
+	case Submit:
+		s.SubmittedAt, s.Repeats = e.At, e.Repeats
+		if e.Right {
+			s.VerifiedAt = e.At
+		}
+	case SendCode:
+		s.Code, s.Codes = e.Code, s.Codes+1
+	case Verify:
+		if !e.Right {
+			s.Code.Wrong++
+			return
+		}
+		s.VerifiedAt, s.Code, s.Repeats = e.At, nil, e.Repeats
+	case Answer:
+		if s.Answers == nil {
+			s.Answers = map[string]bool{}
+		}
+		s.Answers[e.Check] = e.Right
+	case Approve, Deny:
+		s.ReviewedAt = e.At
+	case Begin:
+		s.StoppedAt = time.Time{}
+		if s.Wait != nil {
+			s.Wait.Until = time.Time{}
+		}
+		if s.StartedAt.IsZero() {
+			s.StartedAt = e.At
+		}
+	case Wait:
+		wait := Waiting{Reason: e.Reason, Since: e.At, Until: e.Until, Tries: 1}
+		if old.Wait != nil {
+			wait.Since, wait.Tries = old.Wait.Since, old.Wait.Tries+1
+		}
+		s.Wait = &wait
+	case Progress:
+		s.Wait, s.Fresh = nil, false
+	case Erase:
+		s.Wait, s.Fresh, s.Erasing = nil, false, true
+	case AskPerson, AskOther, AskByEmail, Pause:
+		s.StoppedAt = e.At
+	case Fail:
+		s.StoppedAt, s.FailedAt = e.At, e.At
+	case Retry, Resume:
+		s.StoppedAt, s.Fresh = time.Time{}, true
+	case Finalize:
+		s.FinalizedAt = e.At
+	case Resubmit:
+		ch.Restart = true
+		*s = State{
+			Status: s.Status, Flow: s.Flow, SubmittedAt: e.At, VerifiedAt: s.VerifiedAt, Repeats: e.Repeats, Fresh: true,
+		}
+		ch.Things = []Thing{Collected, Journal}
+	case Delete:
+		s.DeletedAt = e.At
+		ch.Things = []Thing{Collected, Journal}
+	case Expire:
+		ch.Things = old.Expired(e.At)
+		s.Gone = append(s.Gone, ch.Things...)
+		ch.Restart = slices.Contains(ch.Things, Collected)
+		if ch.Restart {
+			s.Gone = slices.DeleteFunc(s.Gone, func(t Thing) bool { return t == Collected })
+			s.StoppedAt = time.Time{} // until it stops again, nothing is collected
+		}
+	}
+	if s.Status == Approved && old.Status != Approved && e.Kind != Resume {
+		s.ApprovedAt = e.At
+	}
+	ended := s.Status.Ended() && !old.Status.Ended()
+	if ended {
+		s.EndedAt = e.At
+	}
+	if ended || e.Kind == Finish {
+		ch.Things = append(ch.Things, Collected)
+		if s.Flow.Keep.Journal == 0 {
+			ch.Things = append(ch.Things, Journal)
+		}
+	}
+}

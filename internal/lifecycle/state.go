@@ -1,0 +1,169 @@
+package lifecycle
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// State is all of a request that its moves depend on, and what they leave
+// behind. It holds no personal value.
+type State struct {
+	Status Status `json:"-"`
+	Flow   Flow   `json:"flow"`
+
+	SubmittedAt time.Time `json:"submitted_at,omitzero"`
+	VerifiedAt  time.Time `json:"verified_at,omitzero"`
+	ReviewedAt  time.Time `json:"reviewed_at,omitzero"`
+	ApprovedAt  time.Time `json:"approved_at,omitzero"`
+	StartedAt   time.Time `json:"started_at,omitzero"`
+	StoppedAt   time.Time `json:"stopped_at,omitzero"` // error, paused, waiting for a person
+	FailedAt    time.Time `json:"failed_at,omitzero"`
+	FinalizedAt time.Time `json:"finalized_at,omitzero"`
+	EndedAt     time.Time `json:"ended_at,omitzero"`
+	DeletedAt   time.Time `json:"deleted_at,omitzero"`
+
+	// Code is the code that verification waits for.
+	Code *Code `json:"code,omitempty"`
+	// Codes counts the codes that were sent.
+	Codes int `json:"codes,omitempty"`
+	// Repeats is the request that this one is a duplicate of.
+	Repeats string `json:"repeats,omitempty"`
+	// Answers are those of the pre-approval checks.
+	Answers map[string]bool `json:"answers,omitempty"`
+	// Erasing is set once a row may have been changed.
+	Erasing bool `json:"erasing,omitempty"`
+	// Wait is what the work waits for by itself, or waited for when it tries
+	// again.
+	Wait *Waiting `json:"wait,omitempty"`
+	// Fresh asks the next run not to trust what it remembers of schemas.
+	Fresh bool `json:"fresh,omitempty"`
+	// Gone are the rules of retention that were carried out.
+	Gone []Thing `json:"gone,omitempty"`
+	// DueAt is when the request is to be looked at again; zero for never.
+	DueAt time.Time `json:"-"`
+}
+
+// Code is a verification code that was sent.
+type Code struct {
+	Hash      []byte    `json:"hash"` // keyed
+	ExpiresAt time.Time `json:"expires_at"`
+	Wrong     int       `json:"wrong,omitempty"`
+}
+
+// Waiting is work that goes on by itself at a time.
+type Waiting struct {
+	// Reason is for people, without personal values.
+	Reason string `json:"reason"`
+	// Since is when the first of the tries that follow each other failed.
+	Since time.Time `json:"since"`
+	// Until is zero while the work tries again.
+	Until time.Time `json:"until,omitzero"`
+	Tries int       `json:"tries"`
+}
+
+// Thing is what a rule of retention is about.
+type Thing string
+
+// The things, in the order in which they go when they go together.
+const (
+	Collected  Thing = "collected rows"
+	Journal    Thing = "journal"
+	Packages   Thing = "packages"
+	Identities Thing = "identities"
+	Log        Thing = "log"
+	Request    Thing = "request"
+)
+
+// rule is when a thing is to go.
+type rule struct {
+	thing Thing
+	at    time.Time
+}
+
+// rules are those that the state has still to carry out.
+func (s *State) rules() []rule {
+	var list []rule
+	add := func(thing Thing, from time.Time, keep time.Duration) {
+		if keep > 0 && !from.IsZero() && !slices.Contains(s.Gone, thing) {
+			list = append(list, rule{thing, from.Add(keep)})
+		}
+	}
+	keep := s.Flow.Keep
+	ended := s.EndedAt
+	if !s.DeletedAt.IsZero() && ended.IsZero() {
+		ended = s.DeletedAt
+	}
+	if !ended.IsZero() {
+		add(Journal, ended, keep.Journal)
+		add(Packages, ended, keep.Packages)
+		add(Identities, ended, keep.Identities)
+		add(Log, ended, keep.Log)
+		add(Request, ended, keep.Request)
+		return list
+	}
+	switch s.Status {
+	case Error, Paused, RequiresInput, PendingExternal, AwaitingEmail:
+		if !s.Erasing {
+			add(Collected, s.StoppedAt, keep.Collected)
+		}
+	}
+	return list
+}
+
+// Expired are the things whose time has come.
+func (s *State) Expired(now time.Time) []Thing {
+	var list []Thing
+	for _, r := range s.rules() {
+		if !r.at.After(now) {
+			list = append(list, r.thing)
+		}
+	}
+	return list
+}
+
+// due works out when the request is to be looked at again.
+func (s *State) due() time.Time {
+	var at time.Time
+	soonest := func(t time.Time) {
+		if at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	for _, r := range s.rules() {
+		soonest(r.at)
+	}
+	if !s.DeletedAt.IsZero() {
+		return at
+	}
+	switch s.Status {
+	case Unverified:
+		if s.Flow.Keep.Unverified > 0 {
+			soonest(s.SubmittedAt.Add(s.Flow.Keep.Unverified))
+		}
+	case Approved:
+		soonest(s.ApprovedAt.Add(s.Flow.CoolingOff))
+	case InProcessing:
+		if s.Waits() {
+			soonest(s.Wait.Until)
+		}
+	}
+	return at
+}
+
+// Waits reports whether the work goes on by itself at a time.
+func (s *State) Waits() bool { return s.Wait != nil && !s.Wait.Until.IsZero() }
+
+// clone copies what a move may change.
+func (s State) clone() State {
+	s.Answers, s.Gone = maps.Clone(s.Answers), slices.Clone(s.Gone)
+	if s.Code != nil {
+		code := *s.Code
+		s.Code = &code
+	}
+	if s.Wait != nil {
+		wait := *s.Wait
+		s.Wait = &wait
+	}
+	return s
+}
