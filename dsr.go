@@ -185,9 +185,9 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // enqueueOpen finds requests that can go on.
 func (e *Engine) enqueueOpen(ctx context.Context) error {
-	filter := RequestFilter{Status: []Status{StatusPending, StatusInProcessing}, Limit: 100}
+	query := RecordQuery{Status: []Status{StatusPending, StatusInProcessing}, Limit: 100}
 	for {
-		page, err := e.config.Store.Requests(ctx, filter)
+		page, err := e.config.Store.Requests(ctx, query)
 		if err != nil {
 			return fmt.Errorf("dsr: list unfinished requests: %w", err)
 		}
@@ -195,9 +195,9 @@ func (e *Engine) enqueueOpen(ctx context.Context) error {
 			if err := e.config.Executor.Enqueue(ctx, Job{RequestID: rec.ID, RunAt: rec.DueAt}); err != nil {
 				return fmt.Errorf("dsr: enqueue request %s: %w", rec.ID, err)
 			}
-			filter.After = rec.ID
+			query.After = &RecordPlace{Time: rec.CreatedAt, ID: rec.ID}
 		}
-		if len(page) < filter.Limit {
+		if len(page) < query.Limit {
 			return nil
 		}
 	}

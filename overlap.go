@@ -14,7 +14,7 @@ import (
 func (r *run) alone(ctx context.Context) error {
 	rec, now := r.record(), r.engine.config.Clock()
 	for _, hash := range rec.Lookup {
-		others, err := r.engine.config.Store.Requests(ctx, RequestFilter{Status: []Status{StatusInProcessing}, Lookup: hash})
+		others, err := r.engine.config.Store.Requests(ctx, RecordQuery{Status: []Status{StatusInProcessing}, Lookup: [][]byte{hash}})
 		if err != nil {
 			return &storeError{err}
 		}

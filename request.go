@@ -8,20 +8,44 @@ import (
 	"time"
 )
 
-// Status is where a privacy request stands, in Fides' words.
+// Status is where a privacy request stands, in Fides' words. The moves between
+// them are drawn in docs/lifecycle.md.
 type Status string
 
 const (
-	// StatusPending: accepted, not yet worked on.
+	// StatusUnverified: the data subject has to enter the code that was sent.
+	StatusUnverified Status = "identity_unverified"
+	// StatusDuplicate: it repeats an earlier request; a person may approve
+	// it all the same.
+	StatusDuplicate Status = "duplicate"
+	// StatusAwaitingPreApproval: the configured checks have to answer.
+	StatusAwaitingPreApproval Status = "awaiting_pre_approval"
+	// StatusNotEligible: a check refused it; a person decides.
+	StatusNotEligible Status = "pre_approval_not_eligible"
+	// StatusPending: a person has to approve or deny it.
 	StatusPending Status = "pending"
-	// StatusInProcessing: data is being collected, delivered or erased.
+	// StatusApproved: it is to be worked on, at once or when the cooling-off
+	// time is over.
+	StatusApproved Status = "approved"
+	// StatusInProcessing: data is being collected, delivered or erased, or
+	// that is tried again at Request.DueAt.
 	StatusInProcessing Status = "in_processing"
 	// StatusRequiresInput: a person has to decide or to act.
 	StatusRequiresInput Status = "requires_input"
-	// StatusComplete: everything that the policy asks for is done.
-	StatusComplete Status = "complete"
+	// StatusPendingExternal: another system has to answer.
+	StatusPendingExternal Status = "pending_external"
+	// StatusAwaitingEmail: an e-mail to a vendor waits to be sent.
+	StatusAwaitingEmail Status = "awaiting_email_send"
+	// StatusPaused: a person has stopped it for a while.
+	StatusPaused Status = "paused"
+	// StatusRequiresFinalization: all is done, and a person has to say so.
+	StatusRequiresFinalization Status = "requires_manual_finalization"
 	// StatusError: stopped by a failure; [Requests.Retry] goes on from it.
 	StatusError Status = "error"
+	// StatusComplete: everything that the policy asks for is done.
+	StatusComplete Status = "complete"
+	// StatusDenied: a person refused it, with a reason.
+	StatusDenied Status = "denied"
 	// StatusCanceled: withdrawn before anything was erased.
 	StatusCanceled Status = "canceled"
 )

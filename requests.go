@@ -130,7 +130,7 @@ func (r *Requests) Get(ctx context.Context, id string) (*Request, error) {
 }
 
 // List returns the requests that the filter selects, oldest first.
-func (r *Requests) List(ctx context.Context, f RequestFilter) ([]*Request, error) {
+func (r *Requests) List(ctx context.Context, f RecordQuery) ([]*Request, error) {
 	recs, err := r.engine.config.Store.Requests(ctx, f)
 	if err != nil {
 		return nil, err
@@ -149,12 +149,12 @@ func (r *Requests) FindByIdentity(ctx context.Context, kind, value string) ([]*R
 	if err != nil {
 		return nil, err
 	}
-	return r.List(ctx, RequestFilter{Lookup: hash})
+	return r.List(ctx, RecordQuery{Lookup: [][]byte{hash}})
 }
 
 // Log returns what happened to a request, oldest first.
 func (r *Requests) Log(ctx context.Context, id string) ([]Event, error) {
-	return r.engine.config.Store.Events(ctx, id)
+	return r.engine.config.Store.Events(ctx, id, 0, 0)
 }
 
 // Retry lets a request go on that stopped with [StatusError] or waits with

@@ -3,44 +3,91 @@ package dsr
 import (
 	"context"
 	"time"
+
+	"github.com/godsr/dsr/graph"
 )
 
 // Store keeps requests durably. It holds what must survive a crash: requests,
-// their wrapped keys, journals and the audit trail of what was done. What is
-// personal in it is sealed by the engine before it gets here.
+// their wrapped keys, journals, logs and the audit trail. What is personal in
+// it is sealed by the engine before it gets here.
 //
-// All writing goes through Commit; everything else only reads. What is given
-// and what is returned belongs to the caller, who may change it [copies given]
-// [copies returned]. An ID is taken literally, or refused [hostile ids]. Times
-// keep at least their microsecond [times]. Package adapters/storetest checks
+// All writing goes through Commit, and SaveCheckpoint for what is no request's;
+// everything else only reads. What is given and what is returned belongs to the
+// caller, who may change it [copies given] [copies returned]. An ID is taken
+// literally, or refused [hostile ids]. Times keep at least their microsecond
+// [times]. A store with a Close method must stand a second call of it, and
+// answer with an error from then on [closed]. Package adapters/storetest checks
 // every "must"; the name of the check stands in brackets.
 type Store interface {
 	// Commit applies one change atomically: all of it must be durable when
 	// it returns nil, and none of it otherwise [atomic] [canceled]. It must
 	// refuse a change whose ExpectVersion is not the stored version (0: the
 	// request does not exist) with [ErrConflict] [conflict], so that of
-	// many that expect the same one is stored [one winner]. A key that the
-	// new record lacks must be gone for good [shredded]. DropJournal comes
-	// before AppendJournal, and Ticks after it [drop].
+	// many that expect the same one is stored [one winner]. It must refuse
+	// likewise a Record.Epoch below the stored one: its lease is over
+	// [expired holder]. A key that the new record lacks must be gone for
+	// good [shredded]. DropJournal comes before AppendJournal, and Ticks
+	// after it [drop]; DropEvents before Events [drop log].
+	//
+	// With Remove, the request must vanish with all that hangs on it but
+	// its audit trail, which Audit may still lengthen [removed]; removing
+	// what is not there is no error [removed twice].
 	Commit(ctx context.Context, ch *StoreChange) error
 
+	RequestReader
+	LogReader
+	AuditStore
+}
+
+// RequestReader finds requests.
+type RequestReader interface {
 	// Request returns the record of a request in its newest version [round
 	// trip], or [ErrNotFound] [not found].
 	Request(ctx context.Context, id string) (*Record, error)
 
-	// Requests lists the records that match all of the filter [filters],
-	// oldest first and then by ID, at most Limit of them [limit]. Pages
-	// that follow each other by After must hold every record once, also
-	// while others are added [pages].
-	Requests(ctx context.Context, f RequestFilter) ([]*Record, error)
+	// Requests lists the records that match all of the query [filters], in
+	// its order [sorting], at most Limit of them [limit], without their
+	// Plan, Outcomes and Keys. Pages that follow each other by After must
+	// hold every record once, also while others are added [pages].
+	Requests(ctx context.Context, q RecordQuery) ([]*Record, error)
 
+	// CountRequests counts the records that Requests would list without
+	// After, Offset and Limit [counts].
+	CountRequests(ctx context.Context, q RecordQuery) (int64, error)
+}
+
+// LogReader reads what hangs on a request. What hangs on none is empty.
+type LogReader interface {
 	// Journal returns the chunks of a request's journal with a sequence
 	// number above after, in order, at most limit of them; all for a limit
 	// of 0 [journal order] [ticks].
 	Journal(ctx context.Context, requestID string, after, limit int) ([]JournalChunk, error)
 
-	// Events returns the log of a request, oldest first [events order].
-	Events(ctx context.Context, requestID string) ([]Event, error)
+	// Events returns the lines of a request's log with a sequence number
+	// above after, in order, at most limit of them; all for a limit of 0
+	// [events order].
+	Events(ctx context.Context, requestID string, after int64, limit int) ([]Event, error)
+
+	// AuditEntries returns the audit trail by request ID and then in order,
+	// at most limit entries after the given place; of one request only if
+	// requestID is not empty [audit order].
+	AuditEntries(ctx context.Context, requestID string, after AuditPlace, limit int) ([]AuditEntry, error)
+}
+
+// AuditStore keeps the checkpoints that sign the audit trail.
+type AuditStore interface {
+	// UnsignedHeads returns the ends of chains that are longer than the last
+	// checkpoint saw them, by request ID, at most limit [unsigned heads].
+	UnsignedHeads(ctx context.Context, limit int) ([]AuditHead, error)
+
+	// SaveCheckpoint adds a checkpoint, after which the heads in it are no
+	// longer unsigned. It must be [ErrConflict] unless its number follows
+	// that of the last one, from 1 [checkpoints].
+	SaveCheckpoint(ctx context.Context, c *Checkpoint) error
+
+	// Checkpoints returns the checkpoints with a number above after, in
+	// order, at most limit of them; the last one only for a limit below 0.
+	Checkpoints(ctx context.Context, after int64, limit int) ([]Checkpoint, error)
 }
 
 // StoreChange is everything that one step of the engine changes.
@@ -56,8 +103,15 @@ type StoreChange struct {
 	Ticks []Tick
 	// DropJournal deletes the request's whole journal.
 	DropJournal bool
-	// Events are added to the request's log.
+	// Events are added to the request's log, numbered on from the last one.
 	Events []Event
+	// DropEvents deletes the request's whole log.
+	DropEvents bool
+	// Audit lengthens the request's chain. The numbers follow those stored.
+	Audit []AuditEntry
+	// Remove deletes the request, and all that hangs on it but its audit
+	// trail. Only the ID, Version and Epoch of Record count then.
+	Remove bool
 }
 
 // Record is a privacy request as it is stored. Sealed fields are opaque to a
@@ -67,30 +121,45 @@ type Record struct {
 	// Version counts the commits of this record, from 1.
 	Version int64
 	// Epoch counts the leases that were taken. Whoever holds the lease
-	// writes under its epoch; a stale holder fails on the version.
+	// writes under its epoch.
 	Epoch      int64
 	LeaseUntil time.Time
 
 	ExternalID string
 	Policy     string
-	Status     Status
+	// Actions are what the policy's rules do, sorted.
+	Actions []graph.Action
+	// Location is where the data subject is, in upper case: a country by
+	// ISO 3166-1, or a part of it by ISO 3166-2, such as "US-CA".
+	Location string
+	Status   Status
 	// Stage is where Advance goes on.
 	Stage Stage
 
 	RequestedAt time.Time
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	StartedAt   time.Time
+	FailedAt    time.Time
 	FinishedAt  time.Time
+	DeletedAt   time.Time
+	// DeadlineAt is when the request has to be answered; zero for never.
+	DeadlineAt time.Time
 	// DueAt is when the request is to be looked at again; zero for never.
 	DueAt time.Time
 
-	// Identity is the sealed set of identities.
+	// Identity is the sealed set of identities, Details what people said
+	// about the request, sealed.
 	Identity []byte
+	Details  []byte
 	// Lookup holds a keyed hash for each identity value, for exact search.
 	Lookup [][]byte
 	// Keys are the request's own keys, wrapped by the keyring, by purpose.
 	// A key that is absent has been shredded.
 	Keys map[string][]byte
+	// State is what the lifecycle remembers, as JSON, without personal
+	// values.
+	State []byte
 	// Plan is the frozen plan as JSON. It holds no personal value.
 	Plan []byte
 	// Outcomes are what the walk and the erasure came to, as JSON, without
@@ -98,20 +167,9 @@ type Record struct {
 	Outcomes []byte
 	// Failure is what stopped the request last; empty when nothing did.
 	Failure string
-}
-
-// RequestFilter selects records. Zero fields select everything.
-type RequestFilter struct {
-	Status     []Status
-	ExternalID string
-	// Lookup selects requests with that identity hash.
-	Lookup []byte
-	// DueBefore selects requests with a due time before it.
-	DueBefore time.Time
-	// After is the ID of the last record of the page before.
-	After string
-	// Limit defaults to 100.
-	Limit int
+	// AuditSeq and AuditHash are the end of the request's audit trail.
+	AuditSeq  int64
+	AuditHash []byte
 }
 
 // JournalChunk is a sealed part of a journal.
@@ -146,14 +204,74 @@ type ChunkCounts struct {
 	Changed int `json:"changed"`
 }
 
-// Event is one line of a request's log. It holds no personal value.
+// Event is one line of a request's execution log. It holds no personal value.
 type Event struct {
+	// Seq numbers the lines of a request from 1; the store gives it.
+	Seq  int64     `json:"seq"`
 	Time time.Time `json:"time"`
 	// Kind is the field's term for what happened, such as "collected".
 	Kind string `json:"kind"`
-	// Collection is the address it happened to, if it was one.
+	// Collection is the address it happened to, and Connection the key of
+	// its connection, if it was one.
 	Collection string `json:"collection,omitempty"`
+	Connection string `json:"connection,omitempty"`
+	// Action is what was being done to the collection.
+	Action graph.Action `json:"action,omitempty"`
+	// Status is how it went: in_processing, complete, skipped, retrying,
+	// awaiting_processing or error, as in Fides.
+	Status string `json:"status,omitempty"`
 	// Rows counts the rows it is about.
 	Rows    int64  `json:"rows,omitempty"`
 	Message string `json:"message,omitempty"`
+	// Fields are those that were touched.
+	Fields []FieldTouched `json:"fields,omitempty"`
+}
+
+// FieldTouched is a field that was handed over or masked.
+type FieldTouched struct {
+	Path       string           `json:"path"`
+	Categories []graph.Category `json:"categories,omitempty"`
+}
+
+// AuditEntry is one entry of a request's audit trail: a link of a chain of
+// hashes. It holds no personal value.
+type AuditEntry struct {
+	RequestID string
+	// Seq numbers the entries of a request from 1.
+	Seq int64
+	// Time is in UTC, to the microsecond.
+	Time time.Time
+	// Action is what happened, such as "approved".
+	Action string
+	// Actor is the keyed pseudonym of who did it; empty for the engine.
+	Actor   string
+	Details map[string]string
+	// Prev is the hash of the entry before, Hash that of this one, MAC a
+	// keyed hash of that.
+	Prev, Hash, MAC []byte
+}
+
+// AuditPlace is a place in the audit trail.
+type AuditPlace struct {
+	RequestID string
+	Seq       int64
+}
+
+// AuditHead is where a chain stood.
+type AuditHead struct {
+	RequestID string
+	Seq       int64
+	Hash      []byte
+}
+
+// Checkpoint signs the ends of all chains that grew since the one before.
+type Checkpoint struct {
+	// Seq numbers the checkpoints from 1.
+	Seq  int64
+	Time time.Time
+	// Prev is the hash of the checkpoint before.
+	Prev []byte
+	// Heads are sorted by request ID.
+	Heads           []AuditHead
+	Hash, Signature []byte
 }
