@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -67,12 +66,8 @@ func seal(ctx context.Context, k *keys, master tink.AEADWithContext) ([]byte, er
 		return nil, err
 	}
 	blob = append(blob, rest...)
-	again, err := unseal(ctx, blob, master)
-	if err != nil {
+	if _, err := open(ctx, blob, master); err != nil {
 		return nil, fmt.Errorf("what was sealed does not open again: %w", err)
-	}
-	if subtle.ConstantTimeCompare(again, plain) != 1 {
-		return nil, errors.New("what was sealed opens as something else; check the key service")
 	}
 	return blob, nil
 }
