@@ -4,5 +4,5 @@ package turn
 func Parties(g *Gate) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.lines) + g.turns.Len()
+	return len(g.lines) + len(g.served) + g.round.Len() + g.next.Len()
 }

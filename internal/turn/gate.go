@@ -9,9 +9,10 @@ import (
 )
 
 // Gate lets a limited number of callers in at once. Those who wait do so on
-// behalf of a party, and parties take turns: each gets one slot before any of
-// them gets another, however many of its callers wait. Within a party, first
-// come is first served. A gate where nobody waits holds no party.
+// behalf of a party, and parties take turns in rounds: in each, a party gets
+// one slot, however many of its callers wait. One whose callers come one by
+// one has its turn in each round as well. Within a party, first come is first
+// served. A gate where nobody waits holds no party.
 //
 // It is safe for concurrent use.
 type Gate struct {
@@ -20,14 +21,17 @@ type Gate struct {
 	mu      sync.Mutex
 	busy    int // below slots only while nobody waits
 	waiting int
-	lines   map[string]*line // by party
-	turns   list.List        // of *line, in the order of their turns
+	lines   map[string]*line    // by party
+	served  map[string]struct{} // parties that had their turn in this round
+	round   *list.List          // of *line, those whose turn is in this round
+	next    *list.List          // of *line, those whose turn is in the next one
 }
 
 // line is a party that waits.
 type line struct {
 	party   string
-	waiters list.List // of *waiter, never empty
+	waiters list.List  // of *waiter, never empty
+	round   *list.List // holds turn
 	turn    *list.Element
 }
 
@@ -39,7 +43,11 @@ type waiter struct {
 
 // NewGate returns a gate with that many slots, at least one.
 func NewGate(slots int) *Gate {
-	return &Gate{slots: max(slots, 1), lines: map[string]*line{}}
+	return &Gate{
+		slots: max(slots, 1),
+		lines: map[string]*line{}, served: map[string]struct{}{},
+		round: list.New(), next: list.New(),
+	}
 }
 
 // Enter waits for a slot on behalf of a party. leave gives the slot back; it
@@ -92,16 +100,21 @@ func (g *Gate) leave() func() {
 	}
 }
 
-// release hands a slot to the party whose turn it is, whose next turn comes
-// after those of all others.
+// release hands a slot to the party whose turn it is.
 func (g *Gate) release() {
-	first := g.turns.Front()
-	if first == nil {
+	if g.waiting == 0 {
 		g.busy--
 		return
 	}
-	g.turns.MoveToBack(first)
-	w := first.Value.(*line).waiters.Front().Value.(*waiter)
+	if g.round.Len() == 0 {
+		g.round, g.next = g.next, g.round
+		clear(g.served)
+	}
+	l := g.round.Front().Value.(*line)
+	g.served[l.party] = struct{}{}
+	l.round.Remove(l.turn)
+	l.queueUp(g.next)
+	w := l.waiters.Front().Value.(*waiter)
 	g.remove(w)
 	close(w.ready)
 }
@@ -110,8 +123,12 @@ func (g *Gate) join(party string) *waiter {
 	l := g.lines[party]
 	if l == nil {
 		l = &line{party: party}
-		l.turn = g.turns.PushBack(l)
 		g.lines[party] = l
+		if _, had := g.served[party]; had {
+			l.queueUp(g.next)
+		} else {
+			l.queueUp(g.round)
+		}
 	}
 	w := &waiter{line: l, ready: make(chan struct{})}
 	w.place = l.waiters.PushBack(w)
@@ -120,11 +137,19 @@ func (g *Gate) join(party string) *waiter {
 }
 
 func (g *Gate) remove(w *waiter) {
-	w.line.waiters.Remove(w.place)
+	l := w.line
+	l.waiters.Remove(w.place)
 	w.place = nil
 	g.waiting--
-	if w.line.waiters.Len() == 0 {
-		g.turns.Remove(w.line.turn)
-		delete(g.lines, w.line.party)
+	if l.waiters.Len() == 0 {
+		l.round.Remove(l.turn)
+		delete(g.lines, l.party)
 	}
+	if g.waiting == 0 {
+		clear(g.served)
+	}
+}
+
+func (l *line) queueUp(round *list.List) {
+	l.round, l.turn = round, round.PushBack(l)
 }

@@ -48,6 +48,7 @@ func (l *line) pass(names ...string) string {
 	}
 	busy, waiting := l.gate.Stats()
 	require.Equal(l.t, [2]int{0, 0}, [2]int{busy, waiting})
+	require.Zero(l.t, turn.Parties(l.gate))
 	return strings.Join(l.who, " ")
 }
 
@@ -110,6 +111,39 @@ func TestGatePartyThatComesBackIsNotStarved(t *testing.T) {
 		leave()
 		crowd.Wait()
 		require.Equal(t, 40, turns)
+	})
+}
+
+// Parties that come back at once, each time as if they were new, do not pass
+// by one that waits.
+func TestGatePartiesThatComeBackStarveNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gate := turn.NewGate(1)
+		var order []string
+		var crowd sync.WaitGroup
+		come := func(party string, times int) {
+			crowd.Go(func() {
+				for range times {
+					leave, err := gate.Enter(t.Context(), party)
+					if err != nil {
+						return
+					}
+					order = append(order, party)
+					<-time.After(time.Second)
+					leave()
+				}
+			})
+			synctest.Wait()
+		}
+		for range 4 {
+			come("m", 1)
+		}
+		come("a", 3)
+		come("b", 3)
+		crowd.Wait()
+		require.Equal(t, "m m a b m a b m a b", strings.Join(order, " "))
+		require.Zero(t, turn.Parties(gate))
 	})
 }
 
