@@ -30,7 +30,7 @@ type LocalExecutor struct {
 
 	mu      sync.Mutex
 	waiting *turn.Queue[*task] // by request
-	running map[string]*Job // by request; what was asked for meanwhile, or nil
+	running map[string]*Job    // by request; what was asked for meanwhile, or nil
 	serving bool
 }
 
