@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/godsr/dsr"
-	"github.com/godsr/dsr/adapters/memory"
 	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/fault"
 )
@@ -239,7 +238,7 @@ func TestRunPicksUpWhatWasLeft(t *testing.T) {
 		require.Error(t, err)
 
 		c := config(nil)
-		c.Executor = memory.NewExecutor(nil)
+		c.Executor = dsr.NewLocalExecutor(nil)
 		n := 1
 		c.NewID = func() string { n++; return fmt.Sprint("r", n) }
 		e = newEngine(t, c)

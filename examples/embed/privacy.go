@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/godsr/dsr"
-	"github.com/godsr/dsr/adapters/memory"
 	"github.com/godsr/dsr/adapters/sqlconn"
 	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/storage"
@@ -55,7 +54,7 @@ func newEngine(a *app, keyring dsr.Keyring, notifier dsr.Notifier) (*dsr.Engine,
 	config.Store = a.store
 	config.Spool = dsr.NewDirSpool(a.spool)
 	config.Keyring = keyring
-	config.Executor = memory.NewExecutor(nil)
+	config.Executor = dsr.NewLocalExecutor(nil)
 	config.Notifier = notifier
 	return dsr.New(config)
 }
