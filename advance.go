@@ -5,14 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/fault"
+	"github.com/godsr/dsr/internal/lifecycle"
 	"github.com/godsr/dsr/internal/seal"
 )
 
@@ -31,7 +32,8 @@ type run struct {
 	steps   []*step
 	index   map[graph.Address]*step
 	results results
-	fresh   bool // schemas are asked for anew, whatever is remembered
+	fresh   bool        // schemas are asked for anew, whatever is remembered
+	yield   func() bool // whether to come to a stopping place; may be nil
 
 	partsMu   sync.Mutex
 	small     map[string]smallEntry
@@ -47,41 +49,63 @@ func newRun(e *Engine, rec *Record) *run {
 }
 
 // Advance takes a request as far as it can go now and returns it. When the
-// request waits for something its status says so; when it stopped with an
-// error, now or before, the error is a [*FailedError]. While another process
-// holds the request, also one that died less than Config.Lease ago, it is
-// [ErrLeased]; so it is while another request of the same data subject is being
-// advanced, if one of the two erases. When ctx ends, the request is left as it
-// is and goes on with the next call. A panic in a connector or another part of
-// the configuration ends the request like any failure, with a
-// [*graph.PanicError].
+// request waits for something its status says so, or Request.Waiting; when it
+// stopped with an error, now or before, the error is a [*FailedError]. While
+// another process holds the request, also one that died less than Config.Lease
+// ago, it is [ErrLeased]; so it is while another request of the same data
+// subject comes first. When ctx ends, the request is left as it is and goes on
+// with the next call. A panic in a connector or another part of the
+// configuration ends the request like any failure, with a [*graph.PanicError].
+//
+// What else comes due is done here as well: rules of [Retention], and canceling
+// what was never verified.
 func (r *Requests) Advance(ctx context.Context, id string) (*Request, error) {
-	return r.advance(ctx, id, false)
+	return r.advance(ctx, id, nil)
 }
 
-func (r *Requests) advance(ctx context.Context, id string, fresh bool) (req *Request, err error) {
+// advance is Advance for somebody who may want the request to come to a
+// stopping place.
+func (r *Requests) advance(ctx context.Context, id string, yield func() bool) (req *Request, err error) {
 	defer recovered(&err) // what is no part of the run: the store
 	rec, err := r.engine.config.Store.Request(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	switch rec.Status {
-	case StatusComplete, StatusCanceled, StatusRequiresInput:
-		return rec.request(), nil
-	case StatusError:
-		return rec.request(), &FailedError{RequestID: id, Stage: rec.Stage, Err: errors.New(rec.Failure)}
+	state, err := rec.state()
+	if err != nil {
+		return nil, err
 	}
+	now := r.engine.config.Clock().UTC()
+	switch {
+	case len(state.Expired(now)) > 0:
+		return r.expire(ctx, rec)
+	case !rec.DeletedAt.IsZero():
+		return rec.request(), nil
+	case rec.Status == StatusUnverified && !rec.DueAt.IsZero() && !rec.DueAt.After(now):
+		return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Lapse}, By{}, NoticeCanceled)
+	case rec.Status == StatusError:
+		return rec.request(), &FailedError{RequestID: id, Stage: rec.Stage, Err: errors.New(rec.Failure)}
+	case rec.Status != StatusApproved && rec.Status != StatusInProcessing,
+		(rec.Status == StatusApproved || state.Waits()) && rec.DueAt.After(now):
+		return rec.request(), nil
+	}
+	ctx = context.WithValue(ctx, partyKey{}, id)
 	run := newRun(r.engine, rec)
-	run.fresh = fresh
+	run.yield, run.fresh = yield, state.Fresh
 	if err := run.lease(ctx); err != nil {
 		return nil, err
 	}
-	ctx, stop := run.keepLease(ctx)
+	work, stop := run.keepLease(ctx)
 	defer stop()
-	if err := run.advance(ctx); err != nil {
-		return run.fail(ctx, err)
+	if err := run.advance(work); err != nil {
+		req, err = run.fail(work, err)
+	} else {
+		req = run.record().show(&run.results)
 	}
-	return run.record().show(&run.results), nil
+	if rec := run.record(); rec.LeaseUntil.IsZero() && rec.Status != StatusInProcessing {
+		r.engine.letGo(context.WithoutCancel(ctx), rec)
+	}
+	return req, err
 }
 
 func (r *run) record() *Record {
@@ -101,13 +125,12 @@ func (r *run) lease(ctx context.Context) error {
 		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", r.id, err)
 	}
 	r.results = res
-	if err := r.alone(ctx); err != nil {
+	if err := r.alone(ctx, false); err != nil {
 		return err
 	}
-	err = r.commit(ctx, func(ch *StoreChange) error {
-		ch.Record.Epoch++
-		ch.Record.Status = StatusInProcessing
-		return nil
+	err = r.commit(ctx, func(d *draft) error {
+		d.Record.Epoch++
+		return d.move(ctx, lifecycle.Event{Kind: lifecycle.Begin}, By{}, nil)
 	})
 	if errors.Is(err, ErrConflict) {
 		return ErrLeased
@@ -115,10 +138,10 @@ func (r *run) lease(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The other one may have taken its lease since it was looked for.
-	if err := r.alone(ctx); err != nil {
-		return errors.Join(err, r.commit(ctx, func(ch *StoreChange) error {
-			ch.Record.LeaseUntil = time.Time{}
+	// Another one may have taken its lease since it was looked for.
+	if err := r.alone(ctx, true); err != nil {
+		return errors.Join(err, r.commit(ctx, func(d *draft) error {
+			d.Record.LeaseUntil = time.Time{}
 			return nil
 		}))
 	}
@@ -153,7 +176,7 @@ func (r *run) keepLease(ctx context.Context) (context.Context, func()) {
 
 func (r *run) renew(ctx context.Context) (err error) {
 	defer recovered(&err)
-	return r.commit(ctx, func(*StoreChange) error { return nil })
+	return r.commit(ctx, func(*draft) error { return nil })
 }
 
 // recovered, deferred, turns a panic into an error. What it was about is left
@@ -164,9 +187,9 @@ func recovered(err *error) {
 	}
 }
 
-// commit applies one change to the request: apply edits a copy of the record,
-// and the copy counts once it is stored. It renews the lease.
-func (r *run) commit(ctx context.Context, apply func(*StoreChange) error) error {
+// commit applies one change to the request: apply edits a draft, and it counts
+// once it is stored. It renews the lease.
+func (r *run) commit(ctx context.Context, apply func(*draft) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.lost != nil {
@@ -175,18 +198,15 @@ func (r *run) commit(ctx context.Context, apply func(*StoreChange) error) error 
 	if r.closed {
 		return nil
 	}
-	now := r.engine.config.Clock().UTC()
-	ch := &StoreChange{ExpectVersion: r.rec.Version, Record: *r.rec}
-	ch.Record.Version++
-	ch.Record.UpdatedAt = now
-	ch.Record.LeaseUntil = now.Add(r.engine.config.Lease)
-	if err := apply(ch); err != nil {
+	d, err := r.engine.draft(r.rec)
+	if err != nil {
 		return err
 	}
-	for i := range ch.Events {
-		ch.Events[i].Time = now
+	d.Record.LeaseUntil = d.now.Add(r.engine.config.Lease)
+	if err := apply(d); err != nil {
+		return err
 	}
-	err := r.engine.config.Store.Commit(ctx, ch)
+	err = d.commit(ctx)
 	switch {
 	case errors.Is(err, ErrConflict):
 		r.lost = fmt.Errorf("%w: the lease of request %s was lost", ErrConflict, r.id)
@@ -194,8 +214,8 @@ func (r *run) commit(ctx context.Context, apply func(*StoreChange) error) error 
 	case err != nil:
 		return &storeError{err}
 	}
-	r.rec = &ch.Record
-	r.closed = ch.Record.LeaseUntil.IsZero()
+	r.rec = &d.Record
+	r.closed = d.Record.LeaseUntil.IsZero()
 	return nil
 }
 
@@ -206,27 +226,57 @@ func (e *storeError) Error() string { return "dsr: the store failed: " + e.err.E
 func (e *storeError) Unwrap() error { return e.err }
 
 // setResults stores the results in a change.
-func (r *run) setResults(ch *StoreChange) error {
+func (r *run) setResults(d *draft) error {
 	data, err := json.Marshal(&r.results)
 	if err != nil {
 		return fmt.Errorf("dsr: encode outcomes: %w", err)
 	}
-	ch.Record.Outcomes = data
+	d.Record.Outcomes = data
 	return nil
 }
 
-// stage ends one stage and begins the next in one commit.
-func (r *run) stage(ctx context.Context, next Stage, events ...Event) error {
+// stage ends one stage and begins the next in one commit. The audit trail is
+// told of the facts.
+func (r *run) stage(ctx context.Context, next Stage, facts []fact, events ...Event) error {
 	fault.Point(ctx, "before "+string(next))
-	err := r.commit(ctx, func(ch *StoreChange) error {
-		ch.Record.Stage = next
-		ch.Events = events
-		return r.setResults(ch)
+	err := r.commit(ctx, func(d *draft) error {
+		for _, f := range facts {
+			if err := d.note(ctx, f.action, "", f.details); err != nil {
+				return err
+			}
+		}
+		kind := lifecycle.Progress
+		if next == StageErase {
+			kind = lifecycle.Erase
+		}
+		if err := d.move(ctx, lifecycle.Event{Kind: kind}, By{}, nil); err != nil {
+			return err
+		}
+		d.Record.Stage, d.Record.Failure = next, ""
+		d.event(events...)
+		return r.setResults(d)
 	})
 	if err == nil {
 		fault.Point(ctx, "at "+string(next))
 	}
 	return err
+}
+
+// fact is something that the audit trail is told besides changes of status.
+type fact struct {
+	action  string
+	details map[string]string
+}
+
+// errYield stops a run where it can go on later.
+var errYield = errors.New("dsr: others come first")
+
+// stopping is errYield when others are to have their turn.
+func (r *run) stopping() error {
+	if r.yield != nil && r.yield() {
+		return errYield
+	}
+	return nil
 }
 
 // advance runs the stages from the one the request is at.
@@ -242,6 +292,9 @@ func (r *run) advance(ctx context.Context) (err error) {
 		if !ok {
 			return nil
 		}
+		if err := r.stopping(); err != nil {
+			return err
+		}
 		if stage != StagePlan {
 			if err := r.restore(ctx); err != nil {
 				return err
@@ -251,12 +304,12 @@ func (r *run) advance(ctx context.Context) (err error) {
 		if errors.Is(err, errLost) && !again && (stage == StageDeliver || stage == StageJournal) {
 			again = true
 			r.plan = nil // the steps begin anew
-			err = r.stage(ctx, StageCollect, Event{Kind: "collecting again", Message: "not all that was collected is there any more; small results live in memory until the journal is whole"})
+			err = r.stage(ctx, StageCollect, nil, Event{Kind: "collecting again", Message: "not all that was collected is there any more; small results live in memory until the journal is whole"})
 		}
 		if err != nil {
 			return err
 		}
-		if r.record().Status == StatusRequiresInput {
+		if r.record().Status != StatusInProcessing {
 			return nil
 		}
 	}
@@ -276,15 +329,20 @@ func (r *run) planStage(ctx context.Context) error {
 	if err := r.layout(ctx, plan); err != nil {
 		return err
 	}
-	return r.commit(ctx, func(ch *StoreChange) error {
-		ch.Record.Plan, ch.Record.Stage = frozen.json, StageCollect
+	return r.commit(ctx, func(d *draft) error {
+		d.Record.Plan, d.Record.Stage = frozen.json, StageCollect
 		for _, purpose := range []string{keyInputs, keySpool, keyJournal} {
-			if err := r.engine.newKey(ctx, &ch.Record, purpose, make([]byte, seal.KeySize)); err != nil {
+			if err := r.engine.newKey(ctx, &d.Record, purpose, make([]byte, seal.KeySize)); err != nil {
 				return err
 			}
 		}
-		ch.Events = []Event{{Kind: "planned", Message: fmt.Sprintf("%d collections, %d skipped", len(plan.Steps), len(plan.Skipped))}}
-		return nil
+		d.event(Event{Kind: "planned", Message: fmt.Sprintf("%d collections, %d skipped", len(plan.Steps), len(plan.Skipped))})
+		if err := d.note(ctx, "planned", "", map[string]string{
+			"collections": strconv.Itoa(len(plan.Steps)), "skipped": strconv.Itoa(len(plan.Skipped)), "plan": digest(frozen.json),
+		}); err != nil {
+			return err
+		}
+		return d.move(ctx, lifecycle.Event{Kind: lifecycle.Progress}, By{}, nil)
 	})
 }
 
@@ -337,22 +395,19 @@ func (r *run) finishStage(ctx context.Context) error {
 		return fmt.Errorf("dsr: empty the spool: %w", err)
 	}
 	fault.Point(ctx, "before done")
-	err := r.commit(ctx, func(ch *StoreChange) error {
-		ch.Record.Keys = maps.Clone(ch.Record.Keys)
-		for _, purpose := range []string{keyInputs, keySpool, keyJournal} {
-			delete(ch.Record.Keys, purpose)
-		}
-		ch.Record.Stage, ch.Record.Status = StageDone, StatusComplete
-		ch.Record.LeaseUntil, ch.Record.FinishedAt = time.Time{}, ch.Record.UpdatedAt
-		ch.Record.Failure = ""
-		ch.DropJournal = true
-		ch.Events = []Event{{Kind: "complete"}}
-		return nil
+	err := r.commit(ctx, func(d *draft) error {
+		d.Record.Failure = ""
+		d.event(Event{Kind: "complete"})
+		return d.move(ctx, lifecycle.Event{Kind: lifecycle.Finish}, By{}, nil)
 	})
 	if err != nil {
 		return err
 	}
 	fault.Point(ctx, "at done")
+	if r.record().Status == StatusRequiresFinalization {
+		r.engine.notify(ctx, r.record(), Notice{Kind: NoticeFinalize})
+		return nil
+	}
 	var names []string
 	for _, p := range r.results.Packages {
 		names = append(names, p.Name)
@@ -362,10 +417,12 @@ func (r *run) finishStage(ctx context.Context) error {
 }
 
 // fail ends a run that did not come to a good end. A canceled context and a
-// lost lease are not the request's fault: it stays as it is.
+// lost lease are not the request's fault: it stays as it is. What failed only
+// for the moment is tried again later.
 func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	var store *storeError
 	interrupted := ctx.Err() != nil
+	yielded := errors.Is(err, errYield)
 	if errors.Is(err, ErrConflict) || errors.Is(context.Cause(ctx), ErrConflict) {
 		r.sweep(context.WithoutCancel(ctx))
 	}
@@ -375,7 +432,7 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	stage := r.record().Stage
-	if !interrupted && r.plan != nil {
+	if !interrupted && !yielded && r.plan != nil {
 		r.engine.forget(r.plan) // a table may have changed
 	}
 	if !interrupted && slices.Contains([]Stage{StageCollect, StageDeliver, StageJournal}, stage) {
@@ -383,20 +440,34 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 			r.engine.config.Logger.WarnContext(cleanup, "what was collected is not kept for a retry", "request", r.id)
 		}
 	}
-	commitErr := r.commit(cleanup, func(ch *StoreChange) error {
-		ch.Record.LeaseUntil = time.Time{}
-		if interrupted {
+	waiting := false
+	commitErr := r.commit(cleanup, func(d *draft) error {
+		d.Record.LeaseUntil = time.Time{}
+		if interrupted || yielded {
 			return nil
 		}
-		ch.Record.Status, ch.Record.Failure = StatusError, err.Error()
-		ch.Events = []Event{{Kind: "failed", Message: err.Error()}}
-		return r.setResults(ch)
+		if err := r.setResults(d); err != nil {
+			return err
+		}
+		var until time.Time
+		if until, waiting = r.engine.waits(&d.state, err, d.now); waiting {
+			if d.state.Wait == nil { // it is told once
+				d.event(r.failEvents(logRetrying, err)...)
+			}
+			return d.move(cleanup, lifecycle.Event{Kind: lifecycle.Wait, Until: until, Reason: err.Error()}, By{}, nil)
+		}
+		d.Record.Failure = err.Error()
+		d.event(r.failEvents(logError, err)...)
+		return d.move(cleanup, lifecycle.Event{Kind: lifecycle.Fail}, By{}, map[string]string{"stage": string(stage)})
 	})
 	if errors.Is(commitErr, ErrConflict) {
 		r.sweep(cleanup) // what was kept for a retry, too
 	}
-	if interrupted {
+	switch {
+	case interrupted:
 		return nil, context.Cause(ctx)
+	case yielded || waiting:
+		return r.record().show(&r.results), commitErr
 	}
 	failed := &FailedError{RequestID: r.id, Stage: stage, Err: err}
 	if commitErr != nil {
@@ -412,7 +483,7 @@ func (r *run) sweep(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	rec, err := r.engine.config.Store.Request(ctx, r.id)
-	if err == nil && (rec.Status == StatusComplete || rec.Status == StatusCanceled) {
+	if err == nil && lifecycle.Status(rec.Status).Ended() {
 		err = r.engine.config.Spool.Remove(ctx, r.id)
 	}
 	if err != nil {

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/godsr/dsr/graph"
+	"github.com/godsr/dsr/internal/lifecycle"
 )
 
 // collectStage walks the plan and spools every row that it reaches.
@@ -100,26 +100,20 @@ func (r *run) settleWalk(ctx context.Context, outcomes []graph.Outcome) error {
 		if err := r.keepParts(ctx); err != nil {
 			return err
 		}
-		return r.commit(ctx, func(ch *StoreChange) error {
-			ch.Record.Status, ch.Record.Failure = StatusRequiresInput, suspended
-			ch.Events = []Event{{Kind: "suspended", Message: suspended}}
-			ch.Record.LeaseUntil = time.Time{}
-			return r.setResults(ch)
+		err := r.commit(ctx, func(d *draft) error {
+			d.Record.Failure = suspended
+			d.event(Event{Kind: "suspended", Status: "awaiting_processing", Message: suspended})
+			if err := r.setResults(d); err != nil {
+				return err
+			}
+			return d.move(ctx, lifecycle.Event{Kind: lifecycle.AskPerson}, By{}, nil)
 		})
-	}
-	return r.stage(ctx, StageDeliver, r.collectEvents(outcomes)...)
-}
-
-func (r *run) collectEvents(outcomes []graph.Outcome) []Event {
-	events := make([]Event, 0, len(outcomes))
-	for _, o := range outcomes {
-		kind := "collected"
-		if o.State == graph.Skipped {
-			kind = "skipped"
+		if err == nil {
+			r.engine.notify(ctx, r.record(), Notice{Kind: NoticeInput, Message: suspended})
 		}
-		events = append(events, Event{Kind: kind, Collection: o.Address.String(), Rows: o.Rows, Message: o.Message})
+		return err
 	}
-	return events
+	return r.stage(ctx, StageDeliver, []fact{r.collectedFact()}, r.collectEvents(outcomes)...)
 }
 
 // WalkError tells everything that failed while data was collected.

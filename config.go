@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/hashicorp/go-multierror"
 
@@ -52,8 +53,19 @@ type Config struct {
 	// none.
 	Notifier Notifier
 	// Executor advances requests in the background, once Run is called.
-	// Defaults to none: the host calls Advance.
+	// Defaults to a LocalExecutor.
 	Executor Executor
+
+	// Flow is what requests have to go through: verification, approval,
+	// cooling-off and so on. Defaults to nothing of it.
+	Flow Flow
+	// Flows take the place of Flow for some policies, by key.
+	Flows map[string]Flow
+	// Retention says how long what is kept is kept. Defaults to for ever,
+	// except for journals, which go with the end of their requests.
+	Retention Retention
+	// Audit says how the audit trail is signed.
+	Audit AuditConfig
 	// Progress is called while a request is worked on, from one goroutine
 	// at a time for each request. It must return quickly. Defaults to
 	// none.
@@ -70,6 +82,14 @@ type Config struct {
 	// Lease is how long a process that stopped answering keeps a request.
 	// It is renewed at a third of this time. Defaults to one minute.
 	Lease time.Duration
+	// Slice is how long Run works on one request before others that are due
+	// have their turn. Defaults to one minute.
+	Slice time.Duration
+	// Retry says when what failed for the moment is tried again.
+	Retry Retry
+	// Poll is how often Run looks for requests that other processes made
+	// due. Those of its own are seen at once. Defaults to five seconds.
+	Poll time.Duration
 
 	// Clock defaults to time.Now, Random to crypto/rand, and NewID to
 	// random UUIDs of version 4. Tests inject their own.
@@ -87,9 +107,34 @@ type Connection struct {
 	Datasets []string
 	// ReadOnly refuses erasure rules that reach the connection.
 	ReadOnly bool
-	// Concurrency is how many collections are read from it at once.
-	// Defaults to 4.
+	// Concurrency is how many queries and erasure transactions of all
+	// requests together it takes at once. Requests take turns. Defaults to
+	// 4.
 	Concurrency int
+	// Rate bounds how many of them begin in a second, after a burst of as
+	// many as Burst, which defaults to 1. Defaults to no bound.
+	Rate  float64
+	Burst int
+	// Timeout is how long a query may go without a row, and a transaction
+	// without an end, before it counts as failed for the moment. Defaults to
+	// two minutes.
+	Timeout time.Duration
+}
+
+// Retry says when what failed for the moment is tried again: a connection that
+// is down or hangs, a full disk, a transaction that lost against another one. A
+// request that meets such a failure waits, tells why in Request.Waiting, and
+// goes on by itself, keeping what is done. Every other failure is
+// [StatusError] at once.
+type Retry struct {
+	// After is the first wait, give or take half of it. It doubles with each
+	// further failure. Defaults to five seconds.
+	After time.Duration
+	// Limit is the longest wait. Defaults to five minutes.
+	Limit time.Duration
+	// GiveUp is how long a request tries in vain before it ends in
+	// StatusError. Defaults to three days.
+	GiveUp time.Duration
 }
 
 // Limits bound what one request may use.
@@ -114,6 +159,29 @@ type Limits struct {
 	// Attempts is how often rows that others keep changing are collected
 	// again before their erasure fails. Defaults to 5.
 	Attempts int
+}
+
+// pause is how long to wait after some failures in a row.
+func (r Retry) pause(failures int) time.Duration {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval, b.Multiplier = r.After, r.Limit, 2
+	pause := b.NextBackOff()
+	for range min(failures, 64) {
+		pause = b.NextBackOff()
+	}
+	return pause
+}
+
+func (r Retry) withDefaults() Retry {
+	set := func(v *time.Duration, to time.Duration) {
+		if *v <= 0 {
+			*v = to
+		}
+	}
+	set(&r.After, 5*time.Second)
+	set(&r.Limit, 5*time.Minute)
+	set(&r.GiveUp, 72*time.Hour)
+	return r
 }
 
 func (l Limits) withDefaults() Limits {
@@ -161,6 +229,17 @@ func (e *Engine) configure(c Config) error {
 	if c.Identities == nil {
 		c.Identities = graph.DefaultIdentityKinds()
 	}
+	if c.Slice <= 0 {
+		c.Slice = time.Minute
+	}
+	if c.Poll <= 0 {
+		c.Poll = 5 * time.Second
+	}
+	c.Retry = c.Retry.withDefaults()
+	if c.Audit.Every <= 0 {
+		c.Audit.Every = time.Hour
+	}
+	c.Flows = maps.Clone(c.Flows)
 	c.Random = &lockedReader{r: c.Random}
 	c.Destinations = maps.Clone(c.Destinations)
 	c.Policies = slices.Clone(c.Policies)
@@ -185,6 +264,7 @@ func (e *Engine) configure(c Config) error {
 	faults = e.configureDatasets(faults)
 	faults = e.configureConnections(faults)
 	faults = e.configurePolicies(faults)
+	faults = e.configureFlows(faults)
 	if err := faults.ErrorOrNil(); err != nil {
 		return &ConfigError{faults: faults.Errors, text: err.Error()}
 	}
@@ -280,8 +360,15 @@ func (e *Engine) configureConnections(faults *multierror.Error) *multierror.Erro
 		if c.Concurrency <= 0 {
 			c.Concurrency = 4
 		}
+		if c.Timeout <= 0 {
+			c.Timeout = 2 * time.Minute
+		}
+		if c.Rate < 0 {
+			add("connection %q has a negative Rate", c.Key)
+		}
 		conn := &connection{Connection: c}
 		conn.dry, _ = c.Connector.(DryRunner)
+		conn.Connector = newGuard(&c)
 		for _, d := range c.Datasets {
 			if !known[d] {
 				add("connection %q names dataset %q, which is not among Datasets", c.Key, d)

@@ -33,14 +33,14 @@ func (r *run) deliverStage(ctx context.Context) error {
 			return fmt.Errorf("package of rule %q: %w", rule.Key, err)
 		}
 		r.results.Packages = append(r.results.Packages, p)
-		events = append(events, Event{Kind: "delivered", Rows: p.Rows, Message: "package of rule " + rule.Key + " to " + p.Destination})
+		events = append(events, Event{Kind: "delivered", Action: graph.Access, Status: logComplete, Rows: p.Rows, Message: "package of rule " + rule.Key + " to " + p.Destination})
 		r.progress(ctx, Progress{Stage: StageDeliver, Done: int64(i + 1), Total: int64(len(rules)), Rows: p.Rows})
 		fault.Point(ctx, "delivered "+rule.Key)
 	}
 	if !r.plan.Policy.Has(graph.Erasure) {
-		return r.stage(ctx, StageFinish, events...)
+		return r.stage(ctx, StageFinish, r.deliveredFacts(), events...)
 	}
-	return r.stage(ctx, StageJournal, events...)
+	return r.stage(ctx, StageJournal, r.deliveredFacts(), events...)
 }
 
 // packageName is the request's id, with the rule where there are several.

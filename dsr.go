@@ -38,7 +38,6 @@ package dsr
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -55,6 +54,7 @@ type Engine struct {
 	kinds       map[string]graph.IdentityKind
 	connections map[string]*connection // by dataset
 	requests    *Requests
+	runner      runner
 
 	mu      sync.Mutex
 	schemas map[graph.Address]*Schema
@@ -84,6 +84,10 @@ func New(config Config) (*Engine, error) {
 		return nil, err
 	}
 	e.requests = &Requests{engine: e}
+	if e.runner.executor = config.Executor; config.Executor == nil {
+		e.runner.executor = NewLocalExecutor(nil)
+	}
+	e.runner.changed = make(chan struct{}, 1)
 	return e, nil
 }
 
@@ -157,48 +161,4 @@ func (e *Engine) rehearse(ctx context.Context, plan *graph.Plan) (*run, []*step,
 	}
 	order, err := r.eraseOrder()
 	return r, order, err
-}
-
-// Run lets the configured executor advance requests until ctx ends. Before it
-// starts, requests that an earlier process left unfinished are enqueued.
-func (e *Engine) Run(ctx context.Context) error {
-	if e.config.Executor == nil {
-		return errors.New("dsr: no Executor is configured; set Config.Executor or call Advance yourself")
-	}
-	if err := e.enqueueOpen(ctx); err != nil && ctx.Err() == nil {
-		return err
-	}
-	select {
-	case <-ctx.Done():
-		return nil // stopped before it began; the store keeps what waits
-	default:
-	}
-	return e.config.Executor.Run(ctx, func(ctx context.Context, j Job) error {
-		_, err := e.requests.Advance(ctx, j.RequestID)
-		var failed *FailedError
-		if errors.As(err, &failed) || errors.Is(err, ErrNotFound) {
-			return nil // the request itself says so; trying again would not help
-		}
-		return err
-	})
-}
-
-// enqueueOpen finds requests that can go on.
-func (e *Engine) enqueueOpen(ctx context.Context) error {
-	query := RecordQuery{Status: []Status{StatusPending, StatusInProcessing}, Limit: 100}
-	for {
-		page, err := e.config.Store.Requests(ctx, query)
-		if err != nil {
-			return fmt.Errorf("dsr: list unfinished requests: %w", err)
-		}
-		for _, rec := range page {
-			if err := e.config.Executor.Enqueue(ctx, Job{RequestID: rec.ID, RunAt: rec.DueAt}); err != nil {
-				return fmt.Errorf("dsr: enqueue request %s: %w", rec.ID, err)
-			}
-			query.After = &RecordPlace{Time: rec.CreatedAt, ID: rec.ID}
-		}
-		if len(page) < query.Limit {
-			return nil
-		}
-	}
 }

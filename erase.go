@@ -25,6 +25,9 @@ func (r *run) eraseStage(ctx context.Context) error {
 	}
 	attempts := map[string]int{}
 	for after := 0; ; {
+		if err := r.stopping(); err != nil {
+			return err
+		}
 		// One at a time: rows may be large.
 		chunks, err := r.engine.config.Store.Journal(ctx, r.id, after, 1)
 		if err != nil {
@@ -32,7 +35,7 @@ func (r *run) eraseStage(ctx context.Context) error {
 		}
 		if len(chunks) == 0 {
 			r.tellLeft()
-			return r.stage(ctx, StageFinish, r.eraseEvents()...)
+			return r.stage(ctx, StageFinish, r.erasedFacts(), r.eraseEvents()...)
 		}
 		for _, c := range chunks {
 			after = c.Seq
@@ -61,20 +64,6 @@ func (r *run) tellLeft() {
 			c.Message = fmt.Sprintf("%d rows were given to somebody else since they were collected, and left alone", left)
 		}
 	}
-}
-
-func (r *run) eraseEvents() []Event {
-	var events []Event
-	for _, c := range r.results.Collections {
-		if c.Targeted > 0 {
-			kind := "masked"
-			if c.Deleted {
-				kind = "deleted"
-			}
-			events = append(events, Event{Kind: kind, Collection: c.Address.String(), Rows: c.Masked, Message: c.Message})
-		}
-	}
-	return events
 }
 
 // applyChunk writes one chunk, collects again what others changed meanwhile,
@@ -109,7 +98,7 @@ func (r *run) applyChunk(ctx context.Context, c JournalChunk, entries []entry, a
 		counts.Gone += more.Gone
 		counts.Masked += more.Masked
 	}
-	err = r.commit(ctx, func(ch *StoreChange) error {
+	err = r.commit(ctx, func(ch *draft) error {
 		ch.Ticks = []Tick{{Seq: c.Seq, Counts: counts}}
 		ch.AppendJournal = again
 		out := r.results.collection(address)
@@ -117,7 +106,9 @@ func (r *run) applyChunk(ctx context.Context, c JournalChunk, entries []entry, a
 		out.Gone += int64(counts.Gone)
 		out.Changed += int64(counts.Changed)
 		if len(changed) > 0 {
-			ch.Events = []Event{{Kind: "changed since", Collection: c.Step, Rows: int64(len(changed)), Message: "collected again"}}
+			e := s.line("changed since", logRetrying, graph.Erasure)
+			e.Rows, e.Message = int64(len(changed)), "collected again"
+			ch.event(e)
 		}
 		return r.setResults(ch)
 	})

@@ -10,6 +10,20 @@ var (
 	ErrConflict = errors.New("dsr: the request was changed meanwhile")
 	// ErrLeased: another process is advancing the request.
 	ErrLeased = errors.New("dsr: the request is being advanced elsewhere")
+	// ErrDeleted: the request was deleted.
+	ErrDeleted = errors.New("dsr: the request was deleted")
+	// ErrNoReason: what was asked for needs a reason.
+	ErrNoReason = errors.New("dsr: a reason is needed")
+	// ErrWrongCode: that is not the verification code that was sent.
+	ErrWrongCode = errors.New("dsr: the verification code is wrong")
+	// ErrCodeExpired: the verification code is too old, or void.
+	ErrCodeExpired = errors.New("dsr: the verification code has expired")
+	// ErrTooManyAttempts: too many wrong codes were entered, or codes sent.
+	ErrTooManyAttempts = errors.New("dsr: too many attempts")
+	// ErrUnavailable: a connection is down, or overloaded, or has no room
+	// left. Connectors that know wrap it; the request then waits and tries
+	// again by itself.
+	ErrUnavailable = errors.New("dsr: unavailable for now")
 	// ErrNoCollection: the database has no such table or collection.
 	ErrNoCollection = errors.New("dsr: no such collection in the database")
 	// ErrEmptyQuery: a query or a chunk names no rows, which some systems

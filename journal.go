@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/godsr/dsr/graph"
@@ -23,7 +24,7 @@ func (r *run) journalStage(ctx context.Context) error {
 		return err
 	}
 	if len(order) == 0 {
-		return r.stage(ctx, StageFinish)
+		return r.stage(ctx, StageFinish, nil)
 	}
 	if err := r.loadCollected(ctx); err != nil {
 		return err
@@ -39,7 +40,7 @@ func (r *run) journalStage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.commit(ctx, func(ch *StoreChange) error { ch.DropJournal = true; return nil }); err != nil {
+	if err := r.commit(ctx, func(ch *draft) error { ch.DropJournal = true; return nil }); err != nil {
 		return err
 	}
 	for n, s := range order {
@@ -51,7 +52,8 @@ func (r *run) journalStage(ctx context.Context) error {
 	if err := j.flush(ctx); err != nil {
 		return err
 	}
-	return r.stage(ctx, StageErase, append(j.told, Event{Kind: "journalled", Rows: j.rows})...)
+	facts := []fact{{"journalled", map[string]string{"rows": strconv.FormatInt(j.rows, 10)}}}
+	return r.stage(ctx, StageErase, facts, append(j.told, Event{Kind: "journalled", Action: graph.Erasure, Rows: j.rows})...)
 }
 
 // eraseOrder returns the targeted steps in the order in which they are erased:
@@ -396,7 +398,7 @@ func (j *journal) flush(ctx context.Context) error {
 		return nil
 	}
 	fault.Point(ctx, "before journal")
-	err := j.run.commit(ctx, func(ch *StoreChange) error { ch.AppendJournal = j.pending; return nil })
+	err := j.run.commit(ctx, func(ch *draft) error { ch.AppendJournal = j.pending; return nil })
 	j.pending, j.size = nil, 0
 	fault.Point(ctx, "at journal")
 	return err

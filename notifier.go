@@ -1,9 +1,12 @@
 package dsr
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"log/slog"
+)
 
-// Notifier tells people and systems how a request is going. A notice carries
-// no personal value; whoever needs the person reads the request.
+// Notifier tells people and systems how a request is going.
 type Notifier interface {
 	Notify(ctx context.Context, n Notice) error
 }
@@ -14,13 +17,25 @@ type NoticeKind string
 const (
 	// NoticeReceived is sent when a request was accepted.
 	NoticeReceived NoticeKind = "received"
+	// NoticeVerify carries the code that the data subject is to enter.
+	NoticeVerify NoticeKind = "verify"
+	// NoticeApproved, NoticeDenied and NoticeCanceled are sent when somebody
+	// decided so.
+	NoticeApproved NoticeKind = "approved"
+	NoticeDenied   NoticeKind = "denied"
+	NoticeCanceled NoticeKind = "canceled"
+	// NoticeInput is sent when a person has to act, NoticeFinalize when one
+	// has to finalize.
+	NoticeInput    NoticeKind = "input required"
+	NoticeFinalize NoticeKind = "finalization required"
 	// NoticeComplete is sent when a request came to its good end.
 	NoticeComplete NoticeKind = "complete"
 	// NoticeFailed is sent when a request stopped with an error.
 	NoticeFailed NoticeKind = "failed"
 )
 
-// Notice is one message about one request.
+// Notice is one message about one request. Only Code, Reason and To are
+// personal; it prints without them under every verb.
 type Notice struct {
 	Kind      NoticeKind
 	RequestID string
@@ -29,6 +44,20 @@ type Notice struct {
 	Policy     string
 	// Packages are the names of the packages that were delivered.
 	Packages []string
-	// Message says why a request failed.
+	// Message says why a request failed, or what input it needs.
 	Message string
+
+	// Code is the verification code, and To whom it is for.
+	Code string
+	To   Identities
+	// Reason is that of a denial.
+	Reason string
 }
+
+// Format implements [fmt.Formatter] for every verb without what is personal.
+func (n Notice) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "{%s of request %s}", n.Kind, n.RequestID)
+}
+
+// LogValue implements [slog.LogValuer] without what is personal.
+func (n Notice) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(n)) }

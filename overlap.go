@@ -1,30 +1,40 @@
 package dsr
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/godsr/dsr/graph"
 )
 
-// alone is [ErrLeased] while another request of the same data subject is being
-// advanced and one of the two erases: each would see the rows half masked by
-// the other.
-func (r *run) alone(ctx context.Context) error {
+// alone is [ErrLeased] while another request of the same data subject comes
+// first: each would see the rows half masked by the other, or hand over what is
+// being erased. Of those that are in the works the one that started first comes
+// first, and whoever holds a lease keeps it. Once this request has a lease of
+// its own, only the leases of others count.
+func (r *run) alone(ctx context.Context, leased bool) error {
 	rec, now := r.record(), r.engine.config.Clock()
-	for _, hash := range rec.Lookup {
-		others, err := r.engine.config.Store.Requests(ctx, RecordQuery{Status: []Status{StatusInProcessing}, Lookup: [][]byte{hash}})
+	if len(rec.Lookup) == 0 {
+		return nil
+	}
+	for o, err := range r.engine.records(ctx, RecordQuery{Status: []Status{StatusInProcessing}, Lookup: rec.Lookup}) {
 		if err != nil {
 			return &storeError{err}
 		}
-		for _, o := range others {
-			if o.ID != rec.ID && o.LeaseUntil.After(now) && (r.engine.erases(rec.Policy) || r.engine.erases(o.Policy)) {
-				return fmt.Errorf("%w: request %s of the same data subject comes first, until %s", ErrLeased, o.ID, o.LeaseUntil.UTC().Format(time.RFC3339))
-			}
+		if o.ID != rec.ID && (o.LeaseUntil.After(now) || !leased && o.before(rec)) {
+			return fmt.Errorf("%w: request %s of the same data subject comes first", ErrLeased, o.ID)
 		}
 	}
 	return nil
+}
+
+// before reports whether a request that was started comes before another one.
+func (rec *Record) before(other *Record) bool {
+	if other.StartedAt.IsZero() {
+		return true
+	}
+	return cmp.Or(rec.StartedAt.Compare(other.StartedAt), cmp.Compare(rec.ID, other.ID)) < 0
 }
 
 // erases reports whether a policy may erase; one that is not configured here

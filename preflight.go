@@ -42,7 +42,7 @@ func (e *Engine) preflight(ctx context.Context, plan *graph.Plan, fresh bool) (m
 			defer mu.Unlock()
 			var panicked *graph.PanicError
 			switch {
-			case errors.As(err, &panicked):
+			case errors.As(err, &panicked), unavailable(err):
 				return fmt.Errorf("%s: its schema cannot be read: %w", s.Address(), err)
 			case errors.Is(err, ErrNoCollection):
 				if plan.Feeds(s.Address()) {

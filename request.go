@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/godsr/dsr/graph"
 )
 
 // Status is where a privacy request stands, in Fides' words. The moves between
@@ -100,6 +102,14 @@ type Submission struct {
 	ExternalID string
 	// RequestedAt defaults to now.
 	RequestedAt time.Time
+	// Location is where the data subject is: a country by ISO 3166-1, such
+	// as "FR", or a part of it by ISO 3166-2, such as "US-CA".
+	Location string
+	// Verified says that the host knows the data subject for who they claim
+	// to be, as after a log-in: no code is sent.
+	Verified bool
+	// By says who submits it, if that is not the data subject.
+	By By
 }
 
 // Format implements [fmt.Formatter] for every verb without showing an
@@ -111,22 +121,117 @@ func (s Submission) Format(f fmt.State, _ rune) {
 // LogValue implements [slog.LogValuer] without showing an identity.
 func (s Submission) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
 
-// Request is a privacy request as a host sees it.
+// By says who does something to a request, and why. It is kept sealed with the
+// request; the audit trail knows the actor by a keyed pseudonym only. It prints
+// as [redacted] under every verb.
+type By struct {
+	// Actor is the host's own name for the person or the system.
+	Actor string
+	// Reason is what they say. A denial needs one.
+	Reason string
+}
+
+// Format implements [fmt.Formatter] for every verb without showing anybody.
+func (b By) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// LogValue implements [slog.LogValuer] without showing anybody.
+func (b By) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Remark is what somebody did to a request and said about it.
+type Remark struct {
+	Time time.Time `json:"time"`
+	// Action is what the audit trail calls it, such as "denied".
+	Action string `json:"action"`
+	Actor  string `json:"actor,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Format implements [fmt.Formatter] for every verb without showing anybody.
+func (m Remark) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "{%s %s %s}", m.Time.Format(time.RFC3339), m.Action, redacted)
+}
+
+// LogValue implements [slog.LogValuer] without showing anybody.
+func (m Remark) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
+
+// Request is a privacy request as a host sees it. Times that did not come yet
+// are zero.
 type Request struct {
-	ID          string
-	ExternalID  string
-	Policy      string
-	Status      Status
-	Stage       Stage
+	ID         string
+	ExternalID string
+	Policy     string
+	Actions    []graph.Action
+	Location   string
+	Status     Status
+	Stage      Stage
+
 	RequestedAt time.Time
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
-	// FinishedAt is zero until the request is complete.
-	FinishedAt time.Time
-	// Collections tells what was found and erased where, in plan order.
-	Collections []CollectionOutcome
-	// Packages were delivered, one for each access rule.
-	Packages []PackageOutcome
+	VerifiedAt  time.Time
+	ReviewedAt  time.Time
+	StartedAt   time.Time
+	FailedAt    time.Time
+	// FinishedAt is when it became complete, denied or canceled.
+	FinishedAt  time.Time
+	FinalizedAt time.Time
+	DeletedAt   time.Time
+	// DeadlineAt is when it has to be answered.
+	DeadlineAt time.Time
+	// DueAt is when it goes on by itself, or something of it expires.
+	DueAt time.Time
+
+	// DuplicateOf is the request that this one repeats.
+	DuplicateOf string
+	// PreApproval holds the answers so far, by check.
+	PreApproval map[string]bool
+	// Waiting says what is tried again; nil for nothing.
+	Waiting *Waiting
 	// Failure is what stopped the request last.
 	Failure string
+
+	// Collections tells what was found and erased where, in plan order, and
+	// Packages what was delivered, one for each access rule. Lists leave
+	// both out.
+	Collections []CollectionOutcome
+	Packages    []PackageOutcome
+}
+
+// Waiting is work that goes on by itself.
+type Waiting struct {
+	// Reason says what failed, without personal values.
+	Reason string
+	// Since is when it failed first, Until when it is tried again; zero
+	// while it is. Tries counts the failures.
+	Since, Until time.Time
+	Tries        int
+}
+
+// request shows a record to the host.
+func (rec *Record) request() *Request {
+	res, err := rec.results()
+	if err != nil {
+		res = results{}
+	}
+	return rec.show(&res)
+}
+
+// show shows a record with its outcomes.
+func (rec *Record) show(res *results) *Request {
+	s, err := rec.state()
+	if err != nil {
+		s.Status = ""
+	}
+	req := &Request{
+		ID: rec.ID, ExternalID: rec.ExternalID, Policy: rec.Policy, Actions: slices.Clone(rec.Actions), Location: rec.Location,
+		Status: rec.Status, Stage: rec.Stage, RequestedAt: rec.RequestedAt, CreatedAt: rec.CreatedAt, UpdatedAt: rec.UpdatedAt,
+		VerifiedAt: s.VerifiedAt, ReviewedAt: s.ReviewedAt, StartedAt: rec.StartedAt, FailedAt: rec.FailedAt,
+		FinishedAt: rec.FinishedAt, FinalizedAt: s.FinalizedAt, DeletedAt: rec.DeletedAt, DeadlineAt: rec.DeadlineAt, DueAt: rec.DueAt,
+		DuplicateOf: s.Repeats, PreApproval: s.Answers, Failure: rec.Failure,
+		Collections: slices.Clone(res.Collections), Packages: slices.Clone(res.Packages),
+	}
+	if w := s.Wait; w != nil {
+		req.Waiting = &Waiting{Reason: w.Reason, Since: w.Since, Until: w.Until, Tries: w.Tries}
+	}
+	return req
 }

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/godsr/dsr/graph"
+	"github.com/godsr/dsr/internal/lifecycle"
 	"github.com/godsr/dsr/internal/seal"
 )
 
@@ -19,39 +19,62 @@ type Requests struct {
 }
 
 // Submit accepts a request: it checks that the policy can be planned for the
-// given kinds of identity, seals the identities and stores the request as
-// [StatusPending]. A fault is told in full and stores nothing. Where only the
-// executor fails, the stored request is returned beside the error.
+// given kinds of identity, seals the identities and stores the request, as far
+// along its flow as it can go. A fault is told in full and stores nothing.
+// Where only the executor or the sending of a verification code fails, the
+// stored request is returned beside the error.
 func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
+	e := r.engine
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	if _, err := r.engine.freeze(s.Policy, s.Identities.Kinds()); err != nil {
+	if _, err := e.freeze(s.Policy, s.Identities.Kinds()); err != nil {
 		return nil, err
 	}
-	c := &r.engine.config
-	now := c.Clock().UTC()
-	rec := &Record{
-		ID: c.NewID(), Version: 1, ExternalID: s.ExternalID, Policy: s.Policy,
-		Status: StatusPending, Stage: StagePlan,
-		RequestedAt: s.RequestedAt.UTC(), CreatedAt: now, UpdatedAt: now, Keys: map[string][]byte{},
+	flow := e.flow(s.Policy)
+	d, err := e.draft(&Record{ID: e.config.NewID(), Keys: map[string][]byte{}})
+	if err != nil {
+		return nil, err
 	}
-	if s.RequestedAt.IsZero() {
-		rec.RequestedAt = now
+	rec := &d.Record
+	rec.ExternalID, rec.Policy, rec.Location = s.ExternalID, s.Policy, strings.ToUpper(strings.TrimSpace(s.Location))
+	rec.Actions, rec.Stage, rec.CreatedAt = e.policies[s.Policy].Actions(), StagePlan, d.now
+	if rec.RequestedAt = s.RequestedAt.UTC(); s.RequestedAt.IsZero() {
+		rec.RequestedAt = d.now
+	}
+	if flow.Timeframe > 0 {
+		rec.DeadlineAt = rec.RequestedAt.Add(flow.Timeframe)
 	}
 	if err := r.sealIdentities(ctx, rec, s.Identities); err != nil {
 		return nil, err
 	}
-	if err := c.Store.Commit(ctx, &StoreChange{Record: *rec, Events: []Event{{Time: now, Kind: "received"}}}); err != nil {
-		return nil, fmt.Errorf("dsr: store the request: %w", err)
-	}
-	r.engine.notify(ctx, rec, Notice{Kind: NoticeReceived})
-	if c.Executor != nil {
-		if err := c.Executor.Enqueue(ctx, Job{RequestID: rec.ID}); err != nil {
-			return rec.request(), fmt.Errorf("dsr: request %s is stored, but could not be enqueued: %w", rec.ID, err)
+	d.state.Flow = flow.lifecycle(e.config.Retention, e.erases(s.Policy))
+	event := lifecycle.Event{Kind: lifecycle.Submit, Right: s.Verified}
+	if s.Verified || !flow.VerifyIdentity {
+		if event.Repeats, err = r.repeats(ctx, rec, flow, s.Identities); err != nil {
+			return nil, err
 		}
 	}
-	return rec.request(), nil
+	if err := d.move(ctx, event, s.By, map[string]string{"policy": s.Policy}); err != nil {
+		return nil, err
+	}
+	code := ""
+	if rec.Status == StatusUnverified {
+		if code, err = d.newCode(ctx, flow); err != nil {
+			return nil, err
+		}
+	}
+	d.event(Event{Kind: "received"})
+	if err := d.commit(ctx); err != nil {
+		return nil, fmt.Errorf("dsr: store the request: %w", err)
+	}
+	e.notify(ctx, rec, Notice{Kind: NoticeReceived})
+	if code != "" {
+		if err := e.sendCode(ctx, rec, s.Identities, code); err != nil {
+			return rec.request(), err
+		}
+	}
+	return rec.request(), e.hint(ctx, rec)
 }
 
 func (s *Submission) check() error {
@@ -64,6 +87,9 @@ func (s *Submission) check() error {
 	}
 	if len(s.Identities) == 0 {
 		fault("submission", "it has no identities")
+	}
+	if !validLocation(s.Location) {
+		fault("submission", "its location is no country by ISO 3166-1 of two letters, nor a part of one by ISO 3166-2, such as US-CA")
 	}
 	for _, kind := range s.Identities.Kinds() {
 		if len(s.Identities[kind]) == 0 {
@@ -79,6 +105,16 @@ func (s *Submission) check() error {
 		}
 	}
 	return faults.Err()
+}
+
+// validLocation reports whether the text has the form of ISO 3166-1 alpha-2, or
+// of ISO 3166-2.
+func validLocation(s string) bool {
+	country, part, divided := strings.Cut(strings.ToUpper(strings.TrimSpace(s)), "-")
+	is := func(text, set string) bool { return strings.Trim(text, set) == "" }
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	return country == "" && !divided || len(country) == 2 && is(country, letters) &&
+		(!divided || len(part) >= 1 && len(part) <= 3 && is(part, letters+"0123456789"))
 }
 
 func (r *Requests) sealIdentities(ctx context.Context, rec *Record, ids Identities) error {
@@ -129,91 +165,10 @@ func (r *Requests) Get(ctx context.Context, id string) (*Request, error) {
 	return rec.request(), nil
 }
 
-// List returns the requests that the filter selects, oldest first.
-func (r *Requests) List(ctx context.Context, f RecordQuery) ([]*Request, error) {
-	recs, err := r.engine.config.Store.Requests(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]*Request, len(recs))
-	for i, rec := range recs {
-		out[i] = rec.request()
-	}
-	return out, nil
-}
-
-// FindByIdentity returns the requests of a data subject, found by the exact
-// value of an identity, oldest first, at most 100.
-func (r *Requests) FindByIdentity(ctx context.Context, kind, value string) ([]*Request, error) {
-	hash, err := r.engine.lookup(ctx, kind, value)
-	if err != nil {
-		return nil, err
-	}
-	return r.List(ctx, RecordQuery{Lookup: [][]byte{hash}})
-}
-
-// Log returns what happened to a request, oldest first.
-func (r *Requests) Log(ctx context.Context, id string) ([]Event, error) {
-	return r.engine.config.Store.Events(ctx, id, 0, 0)
-}
-
-// Retry lets a request go on that stopped with [StatusError] or waits with
-// [StatusRequiresInput], and advances it. What was done stays done. Tables may
-// have been altered meanwhile: their schemas are asked for anew.
-func (r *Requests) Retry(ctx context.Context, id string) (*Request, error) {
-	err := r.change(ctx, id, "retried", func(rec *Record) error {
-		if rec.Status != StatusError && rec.Status != StatusRequiresInput {
-			return fmt.Errorf("%w: request %s is %s; only one that stopped can be retried", ErrConflict, id, rec.Status)
-		}
-		rec.Status, rec.Failure = StatusInProcessing, ""
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return r.advance(ctx, id, true)
-}
-
-// Cancel withdraws a request. Once its erasure has begun it is [ErrConflict].
-func (r *Requests) Cancel(ctx context.Context, id string) error {
-	return r.change(ctx, id, "canceled", func(rec *Record) error {
-		switch {
-		case rec.Status == StatusCanceled:
-			return nil
-		case rec.Status == StatusComplete:
-			return fmt.Errorf("%w: request %s is complete", ErrConflict, id)
-		case rec.Stage == StageErase || rec.Stage == StageFinish:
-			return fmt.Errorf("%w: request %s has begun to erase and must be finished", ErrConflict, id)
-		}
-		rec.Status, rec.Stage = StatusCanceled, StageDone
-		rec.Keys = map[string][]byte{keyIdentity: rec.Keys[keyIdentity]}
-		return nil
-	})
-}
-
-// change applies one change of state to a stored request.
-func (r *Requests) change(ctx context.Context, id, kind string, apply func(*Record) error) error {
-	c := &r.engine.config
-	rec, err := c.Store.Request(ctx, id)
-	if err != nil {
-		return err
-	}
-	next := *rec
-	if err := apply(&next); err != nil {
-		return err
-	}
-	now := c.Clock().UTC()
-	next.Version, next.UpdatedAt = rec.Version+1, now
-	drop := next.Status == StatusCanceled
-	err = c.Store.Commit(ctx, &StoreChange{ExpectVersion: rec.Version, Record: next, DropJournal: drop, Events: []Event{{Time: now, Kind: kind}}})
-	if err != nil || !drop {
-		return err
-	}
-	// Only now: a request that goes on needs its spool.
-	if err := c.Spool.Remove(ctx, id); err != nil {
-		return fmt.Errorf("dsr: request %s is canceled, but its spool was not emptied; cancel it again: %w", id, err)
-	}
-	return nil
+// Log returns the lines of a request's execution log with a number above after,
+// oldest first, at most limit of them; all for a limit of 0.
+func (r *Requests) Log(ctx context.Context, id string, after int64, limit int) ([]Event, error) {
+	return r.engine.config.Store.Events(ctx, id, after, limit)
 }
 
 // notify tells the host's notifier. A notice that fails is logged: it must not
@@ -223,13 +178,14 @@ func (e *Engine) notify(ctx context.Context, rec *Record, n Notice) {
 		return
 	}
 	n.RequestID, n.ExternalID, n.Policy = rec.ID, rec.ExternalID, rec.Policy
-	send := func() (err error) {
-		defer recovered(&err)
-		return e.config.Notifier.Notify(ctx, n)
-	}
-	if err := send(); err != nil {
+	if err := e.tell(ctx, n); err != nil {
 		e.config.Logger.WarnContext(ctx, "notice not sent", "request", rec.ID, "kind", n.Kind)
 	}
+}
+
+func (e *Engine) tell(ctx context.Context, n Notice) (err error) {
+	defer recovered(&err)
+	return e.config.Notifier.Notify(ctx, n)
 }
 
 // results is what a record's Outcomes hold.
@@ -247,22 +203,4 @@ func (rec *Record) results() (results, error) {
 	}
 	err := json.Unmarshal(rec.Outcomes, &res)
 	return res, err
-}
-
-// request shows a record to the host.
-func (rec *Record) request() *Request {
-	res, err := rec.results()
-	if err != nil {
-		res = results{}
-	}
-	return rec.show(&res)
-}
-
-// show shows a record with its outcomes.
-func (rec *Record) show(res *results) *Request {
-	return &Request{
-		ID: rec.ID, ExternalID: rec.ExternalID, Policy: rec.Policy, Status: rec.Status, Stage: rec.Stage,
-		RequestedAt: rec.RequestedAt, CreatedAt: rec.CreatedAt, UpdatedAt: rec.UpdatedAt, FinishedAt: rec.FinishedAt,
-		Failure: rec.Failure, Collections: slices.Clone(res.Collections), Packages: slices.Clone(res.Packages),
-	}
 }

@@ -1,6 +1,9 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Category is a key of the taxonomy of data categories, such as
 // "user.contact.email".
@@ -67,6 +70,18 @@ func (p *Policy) Has(a Action) bool {
 		}
 	}
 	return false
+}
+
+// Actions returns what the policy's rules do, sorted, each once.
+func (p *Policy) Actions() []Action {
+	var actions []Action
+	for i := range p.Rules {
+		if !slices.Contains(actions, p.Rules[i].Action) {
+			actions = append(actions, p.Rules[i].Action)
+		}
+	}
+	slices.Sort(actions)
+	return actions
 }
 
 // Check returns every fault of the policy: no key, no rules, duplicate rule

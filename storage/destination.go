@@ -19,6 +19,13 @@ type Destination interface {
 	Create(ctx context.Context, name string) (Upload, error)
 }
 
+// Remover is a destination whose files can be removed, for those that expire.
+type Remover interface {
+	// Remove removes the file of that name and, for a package, its manifest.
+	// It is no error that there is none.
+	Remove(ctx context.Context, name string) error
+}
+
 // Upload is one file on its way to a destination. It is used from one
 // goroutine at a time.
 type Upload interface {

@@ -87,6 +87,26 @@ func (f *Folder) Create(ctx context.Context, name string) (Upload, error) {
 	return u, nil
 }
 
+// Remove implements [Remover].
+func (f *Folder) Remove(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	manifest := strings.TrimSuffix(name, filepath.Ext(name)) + ManifestSuffix
+	for _, file := range []string{name, manifest} {
+		if err := os.Remove(filepath.Join(f.dir, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return f.fail("remove a file", err)
+		}
+	}
+	if err := syncDir(f.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return f.fail("remove a file", err)
+	}
+	return nil
+}
+
 // Sweep removes what crashed uploads left in the folder and returns how many
 // files those were. An upload that is still being written is left alone.
 func (f *Folder) Sweep(ctx context.Context) (int, error) {

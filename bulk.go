@@ -1,0 +1,118 @@
+package dsr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// maxBulk bounds the requests of one bulk verb, as Fides does.
+const maxBulk = 10_000
+
+// Selection names requests: by ID, or by a filter without those of Except.
+type Selection struct {
+	IDs    []string
+	Filter *Filter
+	Except []string
+}
+
+// Verb is one of the methods of [Requests] that somebody does to a request, such
+// as [Requests.Approve].
+type Verb func(ctx context.Context, id string, by By) (*Request, error)
+
+// BulkResult says what a bulk verb came to, in the order of the selection.
+type BulkResult struct {
+	Succeeded []string
+	Failed    []BulkFailure
+}
+
+// BulkFailure is a request that a bulk verb could not be applied to.
+type BulkFailure struct {
+	ID  string
+	Err error
+}
+
+// Bulk applies a verb to every request of a selection of at most 10,000. A
+// request that refuses it is told and stops no other. A selection by filter is
+// made before the verb is applied to the first. An empty selection is an error,
+// never all requests.
+//
+//	result, err := requests.Bulk(ctx, dsr.Selection{IDs: ids}, requests.Approve, by)
+func (r *Requests) Bulk(ctx context.Context, sel Selection, verb Verb, by By) (*BulkResult, error) {
+	ids, err := r.selected(ctx, sel)
+	if err != nil {
+		return nil, err
+	}
+	errs := make([]error, len(ids))
+	done := make([]bool, len(ids))
+	var g errgroup.Group
+	g.SetLimit(r.engine.config.Limits.Workers)
+	var once sync.Once
+	var ended error
+	for i, id := range ids {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				once.Do(func() { ended = context.Cause(ctx) })
+				return nil
+			}
+			defer recovered(&errs[i])
+			_, errs[i] = verb(ctx, id, by)
+			done[i] = true
+			return nil
+		})
+	}
+	_ = g.Wait()
+	result := &BulkResult{}
+	for i, id := range ids {
+		switch {
+		case errs[i] != nil:
+			result.Failed = append(result.Failed, BulkFailure{ID: id, Err: errs[i]})
+		case done[i]:
+			result.Succeeded = append(result.Succeeded, id)
+		}
+	}
+	return result, ended
+}
+
+func (r *Requests) selected(ctx context.Context, sel Selection) ([]string, error) {
+	switch {
+	case len(sel.IDs) > 0 && (sel.Filter != nil || len(sel.Except) > 0):
+		return nil, errors.New("dsr: a selection has either IDs, or a Filter with or without Except")
+	case len(sel.IDs) == 0 && sel.Filter == nil:
+		return nil, errors.New("dsr: the selection is empty; name IDs or a Filter")
+	}
+	tooMany := fmt.Errorf("dsr: the selection has more than %d requests; narrow it and go on in parts", maxBulk)
+	var ids []string
+	seen := map[string]bool{}
+	add := func(id string) {
+		if !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	if sel.Filter == nil {
+		for _, id := range sel.IDs {
+			add(id)
+		}
+		if len(ids) > maxBulk {
+			return nil, tooMany
+		}
+		return ids, nil
+	}
+	for req, err := range r.All(ctx, *sel.Filter) {
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(sel.Except, req.ID) {
+			continue
+		}
+		if add(req.ID); len(ids) > maxBulk {
+			return nil, tooMany
+		}
+	}
+	return ids, nil
+}

@@ -1,0 +1,164 @@
+package dsr
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/godsr/dsr/internal/lifecycle"
+)
+
+// Flow is what a request has to go through before and after the work. A request
+// keeps the flow under which it was submitted. The zero Flow asks for nothing:
+// the work begins at once.
+type Flow struct {
+	// VerifyIdentity sends a code of six digits to the data subject through
+	// the Notifier, which Requests.Verify wants to see. Submissions that say
+	// Verified are exempt.
+	VerifyIdentity bool
+	// CodeTTL is how long a code is good. Defaults to 10 minutes.
+	CodeTTL time.Duration
+	// CodeAttempts is how many wrong codes void a code. Defaults to 3.
+	CodeAttempts int
+	// Codes is how many codes are sent for a request at most, which bounds
+	// how often one can guess. Defaults to 5.
+	Codes int
+	// Duplicates finds requests that repeat an earlier one. Defaults to not
+	// looking for them.
+	Duplicates *Duplicates
+	// PreApproval names the checks that each answer through
+	// Requests.PreApproval. When all say yes the request is approved; when
+	// one says no a person decides.
+	PreApproval []string
+	// Approval asks for a person's approval. Where there are pre-approval
+	// checks, their answers are enough.
+	Approval bool
+	// CoolingOff passes between approval and work, in which the data subject
+	// may think again. Defaults to none.
+	CoolingOff time.Duration
+	// Finalization asks for a person at the end of requests that erase.
+	Finalization bool
+	// Timeframe is how long the answer may take, from RequestedAt. Defaults
+	// to no deadline.
+	Timeframe time.Duration
+}
+
+// Duplicates says when a request repeats another: both are under the same
+// policy, and share a value of every kind of identity in Kinds. Only requests
+// that are verified, or need not be, and that were neither denied nor canceled
+// can be repeated, and a request is compared only once it is verified itself:
+// so nobody can get a request refused, or approved, by submitting another one.
+type Duplicates struct {
+	// Window is how far back requests are looked at. Defaults to 365 days.
+	Window time.Duration
+	// Kinds defaults to "email".
+	Kinds []string
+}
+
+// Retention says how long what is kept is kept. A request keeps the rules under
+// which it was submitted. Zero means for ever, except for journals.
+type Retention struct {
+	// Unverified requests are canceled, counted from their submission.
+	Unverified time.Duration
+	// Collected rows of a request that stopped before its erasure, and waits
+	// for a person, counted from its stop. When it goes on, it collects anew.
+	Collected time.Duration
+	// Journals hold what was erased, sealed, counted as all that follows
+	// from the end of the request. Zero shreds a journal in the commit that
+	// ends the request.
+	Journals time.Duration
+	// Packages are removed from destinations that are a Remover.
+	Packages time.Duration
+	// Identities are shredded together with what people said of the request.
+	// Look-ups by identity find it no longer.
+	Identities time.Duration
+	// Logs are execution logs.
+	Logs time.Duration
+	// Requests vanish, all but their audit trail, which holds no person.
+	Requests time.Duration
+}
+
+func (f Flow) withDefaults() Flow {
+	if f.CodeTTL <= 0 {
+		f.CodeTTL = 10 * time.Minute
+	}
+	if f.CodeAttempts <= 0 {
+		f.CodeAttempts = 3
+	}
+	if f.Codes <= 0 {
+		f.Codes = 5
+	}
+	if f.Duplicates != nil {
+		d := *f.Duplicates
+		if d.Window <= 0 {
+			d.Window = 365 * 24 * time.Hour
+		}
+		if len(d.Kinds) == 0 {
+			d.Kinds = []string{"email"}
+		}
+		f.Duplicates = &d
+	}
+	f.PreApproval = slices.Clone(f.PreApproval)
+	return f
+}
+
+// flow returns the flow of a policy.
+func (e *Engine) flow(policy string) Flow {
+	if f, ok := e.config.Flows[policy]; ok {
+		return f.withDefaults()
+	}
+	return e.config.Flow.withDefaults()
+}
+
+// lifecycle is the flow as a request remembers it.
+func (f Flow) lifecycle(keep Retention, erases bool) lifecycle.Flow {
+	return lifecycle.Flow{
+		Verify: f.VerifyIdentity, CodeAttempts: f.CodeAttempts, Codes: f.Codes,
+		PreApproval: f.PreApproval, Approve: f.Approval, CoolingOff: f.CoolingOff, Finalize: f.Finalization && erases,
+		Keep: lifecycle.Retention{
+			Unverified: keep.Unverified, Collected: keep.Collected, Journal: keep.Journals, Packages: keep.Packages,
+			Identities: keep.Identities, Log: keep.Logs, Request: keep.Requests,
+		},
+	}
+}
+
+func (e *Engine) configureFlows(faults *multierror.Error) *multierror.Error {
+	check := func(name string, f Flow) {
+		add := func(format string, args ...any) {
+			faults = multierror.Append(faults, fmt.Errorf(name+": "+format, args...))
+		}
+		if f.VerifyIdentity && e.config.Notifier == nil {
+			add("VerifyIdentity needs a Notifier that sends the code to the data subject")
+		}
+		for what, d := range map[string]time.Duration{"CoolingOff": f.CoolingOff, "Timeframe": f.Timeframe} {
+			if d < 0 {
+				add("%s is negative", what)
+			}
+		}
+		for i, check := range f.PreApproval {
+			if strings.TrimSpace(check) == "" || slices.Contains(f.PreApproval[:i], check) {
+				add("PreApproval names an empty check, or one twice")
+			}
+		}
+	}
+	check("Flow", e.config.Flow)
+	for policy, f := range e.config.Flows {
+		if e.policies[policy] == nil {
+			faults = multierror.Append(faults, fmt.Errorf("Flows has policy %q, which is not among Policies", policy))
+		}
+		check("Flows of policy "+policy, f)
+	}
+	k := e.config.Retention
+	for what, d := range map[string]time.Duration{
+		"Unverified": k.Unverified, "Collected": k.Collected, "Journals": k.Journals, "Packages": k.Packages,
+		"Identities": k.Identities, "Logs": k.Logs, "Requests": k.Requests,
+	} {
+		if d < 0 {
+			faults = multierror.Append(faults, fmt.Errorf("Retention.%s is negative", what))
+		}
+	}
+	return faults
+}

@@ -1,0 +1,56 @@
+package dsr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/godsr/dsr/internal/lifecycle"
+	"github.com/godsr/dsr/storage"
+)
+
+// expire carries out the rules of retention whose time has come, in one change:
+// each counts once. What lies outside of the store goes first, so that a crash
+// in between leaves nothing behind.
+func (r *Requests) expire(ctx context.Context, rec *Record) (*Request, error) {
+	e := r.engine
+	state, err := rec.state()
+	if err != nil {
+		return nil, err
+	}
+	things := state.Expired(e.config.Clock().UTC())
+	if slices.Contains(things, lifecycle.Packages) || slices.Contains(things, lifecycle.Request) {
+		if err := e.removePackages(ctx, rec); err != nil {
+			return nil, err
+		}
+	}
+	d, err := r.try(ctx, rec.ID, func(d *draft) error {
+		return d.move(ctx, lifecycle.Event{Kind: lifecycle.Expire}, By{}, nil)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d.Record.request(), d.sweep(ctx)
+}
+
+// removePackages removes what was delivered for a request from destinations
+// that can.
+func (e *Engine) removePackages(ctx context.Context, rec *Record) error {
+	res, err := rec.results()
+	if err != nil {
+		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
+	}
+	var errs []error
+	for _, p := range res.Packages {
+		remover, ok := e.config.Destinations[p.Destination].(storage.Remover)
+		if !ok {
+			e.config.Logger.WarnContext(ctx, "an expired package stays: its destination cannot remove it", "request", rec.ID, "destination", p.Destination)
+			continue
+		}
+		if err := remover.Remove(ctx, p.Name); err != nil {
+			errs = append(errs, fmt.Errorf("dsr: remove the expired package of request %s from %s: %w", rec.ID, p.Destination, err))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,204 @@
+package dsr
+
+import (
+	"context"
+	"errors"
+
+	"github.com/godsr/dsr/internal/lifecycle"
+)
+
+// attemptsToChange is how often a verb is tried again that lost against another
+// change, such as the renewal of a lease.
+const attemptsToChange = 20
+
+// Approve lets a request go on that waits for a decision.
+func (r *Requests) Approve(ctx context.Context, id string, by By) (*Request, error) {
+	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Approve}, by, NoticeApproved)
+}
+
+// Deny ends a request that waits for a decision. It needs a reason, which the
+// data subject has a right to know.
+func (r *Requests) Deny(ctx context.Context, id string, by By) (*Request, error) {
+	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Deny, Reason: by.Reason}, by, NoticeDenied)
+}
+
+// PreApproval takes the answer of one of the checks of [Flow.PreApproval].
+func (r *Requests) PreApproval(ctx context.Context, id, check string, eligible bool, by By) (*Request, error) {
+	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Answer, Check: check, Right: eligible}, by, "")
+}
+
+// Cancel withdraws a request. Once its erasure has begun it is [ErrConflict].
+// What was collected is shredded. Canceling a canceled request does nothing but
+// empty its spool, should that have failed.
+func (r *Requests) Cancel(ctx context.Context, id string, by By) (*Request, error) {
+	rec, err := r.engine.config.Store.Request(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if rec.Status == StatusCanceled && rec.DeletedAt.IsZero() {
+		d := &draft{engine: r.engine, StoreChange: &StoreChange{Record: *rec}, things: []lifecycle.Thing{lifecycle.Collected}}
+		return rec.request(), d.sweep(ctx)
+	}
+	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Cancel}, by, NoticeCanceled)
+}
+
+// Pause stops the work on a request until Resume. Work that is under way stops
+// at its next step; what was done stays done.
+func (r *Requests) Pause(ctx context.Context, id string, by By) (*Request, error) {
+	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Pause}, by, "")
+}
+
+// Resume lets a request go on that is paused, or waits for a person or another
+// system.
+func (r *Requests) Resume(ctx context.Context, id string, by By) (*Request, error) {
+	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Resume}, by, "")
+}
+
+// Retry lets a request go on that stopped with [StatusError]. What was done
+// stays done. Tables may have been altered meanwhile: their schemas are asked
+// for anew.
+func (r *Requests) Retry(ctx context.Context, id string, by By) (*Request, error) {
+	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Retry}, by, "")
+}
+
+// Resubmit begins a request anew, under the same ID and with the audit trail it
+// has. What was collected is shredded, a verified identity stays verified. Once
+// its erasure has begun it is [ErrConflict].
+func (r *Requests) Resubmit(ctx context.Context, id string, by By) (*Request, error) {
+	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Resubmit}, by, "")
+}
+
+// Finalize completes a request that waits with [StatusRequiresFinalization].
+func (r *Requests) Finalize(ctx context.Context, id string, by By) (*Request, error) {
+	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Finalize}, by, NoticeComplete)
+}
+
+// Delete hides a request from lists and ends all work on it. Its record stays
+// until [Retention] removes it. While its erasure is under way it is
+// [ErrConflict].
+func (r *Requests) Delete(ctx context.Context, id string, by By) (*Request, error) {
+	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Delete}, by, "")
+}
+
+// change applies one event to a stored request, whoever else changes it.
+func (r *Requests) change(ctx context.Context, id string, event lifecycle.Event, by By, notice NoticeKind) (*Request, error) {
+	d, err := r.try(ctx, id, func(d *draft) error {
+		if event.Kind == lifecycle.Resubmit {
+			var err error
+			if event.Repeats, err = r.repeatsStored(ctx, d); err != nil {
+				return err
+			}
+			d.state.Flow = r.engine.flow(d.Record.Policy).lifecycle(r.engine.config.Retention, r.engine.erases(d.Record.Policy))
+		}
+		if event.Kind == lifecycle.Retry || event.Kind == lifecycle.Resume {
+			d.Record.Failure = ""
+		}
+		return d.move(ctx, event, by, nil)
+	})
+	if err != nil {
+		return nil, err
+	}
+	rec := &d.Record
+	if notice != "" {
+		n := Notice{Kind: notice}
+		if notice == NoticeDenied {
+			n.Reason = by.Reason
+		}
+		r.engine.notify(ctx, rec, n)
+	}
+	return rec.request(), errors.Join(d.sweep(ctx), r.engine.hint(ctx, rec))
+}
+
+// try drafts a change again and again until nobody else was faster.
+func (r *Requests) try(ctx context.Context, id string, apply func(*draft) error) (*draft, error) {
+	for attempt := 1; ; attempt++ {
+		rec, err := r.engine.config.Store.Request(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		d, err := r.engine.draft(rec)
+		if err != nil {
+			return nil, err
+		}
+		if err := apply(d); err != nil {
+			return nil, err
+		}
+		err = d.commit(ctx)
+		if err == nil {
+			return d, nil
+		}
+		if attempt == attemptsToChange || !errors.Is(err, ErrConflict) {
+			return nil, err
+		}
+	}
+}
+
+// Identities returns what is known of the data subject; [ErrShredded] once that
+// was forgotten.
+func (r *Requests) Identities(ctx context.Context, id string) (Identities, error) {
+	rec, err := r.engine.config.Store.Request(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return newRun(r.engine, rec).identities(ctx)
+}
+
+// Remarks returns what people did to the request and said about it, oldest
+// first; [ErrShredded] once that was forgotten.
+func (r *Requests) Remarks(ctx context.Context, id string) ([]Remark, error) {
+	rec, err := r.engine.config.Store.Request(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	key, err := newRun(r.engine, rec).key(ctx, keyIdentity)
+	if err != nil {
+		return nil, err
+	}
+	return openRemarks(rec, key)
+}
+
+// refused makes an error of the lifecycle one of the host's.
+func refused(id string, err error) error {
+	var refusal *lifecycle.Refusal
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	cause := ErrConflict
+	switch refusal.Reason {
+	case lifecycle.IsDeleted:
+		cause = ErrDeleted
+	case lifecycle.NoReason:
+		cause = ErrNoReason
+	case lifecycle.CodeExpired, lifecycle.NoCode:
+		cause = ErrCodeExpired
+	case lifecycle.AttemptsUsedUp, lifecycle.TooManyCodes:
+		cause = ErrTooManyAttempts
+	case lifecycle.UnknownCheck:
+		cause = ErrNotFound
+	case lifecycle.Forgotten:
+		cause = ErrShredded
+	}
+	return &RefusedError{RequestID: id, Status: Status(refusal.Status), Verb: string(refusal.Event), reason: refusal.Error(), cause: cause}
+}
+
+// RefusedError says that something cannot be done to a request as it is now.
+type RefusedError struct {
+	RequestID string
+	// Status is what the request has.
+	Status Status
+	// Verb is what was asked for, such as "approve".
+	Verb   string
+	reason string
+	cause  error
+}
+
+// Error says which request, what, and why not.
+func (e *RefusedError) Error() string {
+	return "dsr: cannot " + e.Verb + " request " + e.RequestID + ": " + e.reason
+}
+
+// Unwrap returns what a host branches on: [ErrConflict] for a status that does
+// not allow it, [ErrDeleted], [ErrNoReason], [ErrCodeExpired],
+// [ErrTooManyAttempts], [ErrNotFound] for a check that there is not, or
+// [ErrShredded].
+func (e *RefusedError) Unwrap() error { return e.cause }
