@@ -97,7 +97,7 @@ func (r *Requests) advance(ctx context.Context, id string, yield func() bool) (r
 	}
 	work, stop := run.keepLease(ctx)
 	defer stop()
-	if err := run.advance(work); err != nil {
+	if err = run.advance(work); err != nil {
 		req, err = run.fail(work, err)
 	} else {
 		req = run.record().show(&run.results)

@@ -300,7 +300,7 @@ func TestLimitOfRepeatedRowsWaitsForAPerson(t *testing.T) {
 		require.Equal(t, "shop:log: several queries returned more rows twice than Limits.CycleValues allows to hold in memory; raise it, or Limits.QueryValues so that there are fewer queries", req.Failure)
 		require.Empty(t, w.packages.names())
 		c.Limits.CycleValues = 6
-		req, err = newEngine(t, c).Requests().Retry(t.Context(), "r1")
+		req, err = retry(t, newEngine(t, c), "r1")
 		require.NoError(t, err)
 		require.Equal(t, dsr.StatusComplete, req.Status)
 		require.Equal(t, []int64{6, 6}, []int64{outcome(t, req, "shop:log").Rows, outcome(t, req, "shop:lines").Rows})
@@ -342,7 +342,7 @@ func TestLimitsOfCyclesWaitForAPerson(t *testing.T) {
 			require.Equal(t, req, again)
 
 			config.Limits = dsr.Limits{}
-			req, err = newEngine(t, config).Requests().Retry(t.Context(), "r1")
+			req, err = retry(t, newEngine(t, config), "r1")
 			require.NoError(t, err)
 			require.Equal(t, dsr.StatusComplete, req.Status)
 			require.Equal(t, int64(20), outcome(t, req, "shop:people").Rows)

@@ -212,7 +212,7 @@ func TestChangedSinceIsMaskedAsItIsNow(t *testing.T) {
 	require.Nil(t, rows[2]["page"])
 	o := outcome(t, req, "shop:visits")
 	require.Equal(t, []int64{2, 1, 1, 0, 1}, []int64{o.Rows, o.Targeted, o.Masked, o.Gone, o.Changed})
-	events, err := w.store.Events(t.Context(), "r1")
+	events, err := w.store.Events(t.Context(), "r1", 0, 0)
 	require.NoError(t, err)
 	require.True(t, slices.ContainsFunc(events, func(e dsr.Event) bool {
 		return e.Kind == "changed since" && e.Collection == "shop:visits" && e.Rows == 1
@@ -289,7 +289,7 @@ func TestChangedForEverFailsAndRetries(t *testing.T) {
 	_, err = e.Requests().Advance(t.Context(), "r1")
 	require.Error(t, err)
 	w.db().beforeApply = nil
-	req, err = e.Requests().Retry(t.Context(), "r1")
+	req, err = retry(t, e, "r1")
 	require.NoError(t, err)
 	require.Equal(t, dsr.StatusComplete, req.Status)
 	require.Len(t, w.db().Rows("visits")[0]["page"], 30)

@@ -395,3 +395,23 @@ func (b *lockedBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+// retry lets a request go on that stopped, and advances it.
+func retry(t *testing.T, e *dsr.Engine, id string) (*dsr.Request, error) {
+	t.Helper()
+	again := e.Requests().Retry
+	if req, err := e.Requests().Get(t.Context(), id); err == nil && req.Status == dsr.StatusRequiresInput {
+		again = e.Requests().Resume
+	}
+	if _, err := again(t.Context(), id, dsr.By{}); err != nil {
+		return nil, err
+	}
+	return e.Requests().Advance(t.Context(), id)
+}
+
+// cancel withdraws a request.
+func cancel(t *testing.T, e *dsr.Engine, id string) error {
+	t.Helper()
+	_, err := e.Requests().Cancel(t.Context(), id, dsr.By{})
+	return err
+}

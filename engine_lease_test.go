@@ -187,20 +187,20 @@ func TestCancel(t *testing.T) {
 			e := newEngine(t, w.config(nil, p))
 			submit(t, e, "email", "ada@example.com")
 			var canceled error
-			ctx, hit := at(t.Context(), c.point, func() { canceled = e.Requests().Cancel(t.Context(), "r1") })
+			ctx, hit := at(t.Context(), c.point, func() { canceled = cancel(t, e, "r1") })
 			req, err := e.Requests().Advance(ctx, "r1")
 			require.True(t, *hit)
 			if c.refused != "" {
 				require.EqualError(t, canceled, c.refused)
 				require.NoError(t, err)
 				require.NoError(t, w.check(t, req))
-				require.ErrorIs(t, e.Requests().Cancel(t.Context(), "r1"), dsr.ErrConflict)
+				require.ErrorIs(t, cancel(t, e, "r1"), dsr.ErrConflict)
 				return
 			}
 			require.NoError(t, canceled)
 			require.ErrorIs(t, err, dsr.ErrConflict)
 			require.Zero(t, w.db().applied())
-			require.NoError(t, e.Requests().Cancel(t.Context(), "r1"), "canceling again empties the spool again")
+			require.NoError(t, cancel(t, e, "r1"), "canceling again empties the spool again")
 			rec, err := w.store.Request(t.Context(), "r1")
 			require.NoError(t, err)
 			require.Equal(t, dsr.StatusCanceled, rec.Status)
@@ -213,7 +213,7 @@ func TestCancel(t *testing.T) {
 			req, err = e.Requests().Advance(t.Context(), "r1")
 			require.NoError(t, err)
 			require.Equal(t, dsr.StatusCanceled, req.Status)
-			_, err = e.Requests().Retry(t.Context(), "r1")
+			_, err = retry(t, e, "r1")
 			require.ErrorIs(t, err, dsr.ErrConflict)
 		})
 	}
@@ -311,7 +311,7 @@ func TestProgressNoticesAndLog(t *testing.T) {
 		{Kind: dsr.NoticeReceived, RequestID: "r1", Policy: "p"},
 		{Kind: dsr.NoticeComplete, RequestID: "r1", Policy: "p", Packages: []string{"r1.json"}},
 	}, w.notifier.Notices())
-	log, err := e.Requests().Log(t.Context(), "r1")
+	log, err := e.Requests().Log(t.Context(), "r1", 0, 0)
 	require.NoError(t, err)
 	var kinds []string
 	for _, event := range log {

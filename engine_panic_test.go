@@ -126,7 +126,7 @@ func TestPanicsEndTheRequest(t *testing.T) {
 			require.NotContains(t, w.logs.String(), "CANARY")
 
 			f.at.Store("")
-			req, err = e.Requests().Retry(t.Context(), "r1")
+			req, err = retry(t, e, "r1")
 			require.NoError(t, err)
 			require.Equal(t, dsr.StatusComplete, req.Status)
 		})

@@ -110,9 +110,9 @@ func TestSubmitTellsEveryFaultAndStoresNothing(t *testing.T) {
 		_, err := e.Requests().Submit(t.Context(), c.s)
 		require.ErrorContains(t, err, c.want, c.name)
 	}
-	all, err := e.Requests().List(t.Context(), dsr.RequestFilter{})
+	all, err := e.Requests().List(t.Context(), dsr.Filter{})
 	require.NoError(t, err)
-	require.Empty(t, all)
+	require.Empty(t, all.Requests)
 	require.Empty(t, w.notifier.Notices())
 }
 

@@ -48,11 +48,11 @@ func TestFailureLeavesOtherBranchesAndRetryGoesOn(t *testing.T) {
 	require.Equal(t, "not visited, because shop:left failed", outcome(t, req, "shop:leaf").Message)
 
 	w.db().fail("left", nil)
-	_, err = e.Requests().Retry(t.Context(), "r1")
+	_, err = retry(t, e, "r1")
 	require.EqualError(t, err, "dsr: request r1 failed at stage collect: collecting failed: shop:right: time-out")
 	w.db().fail("right", nil)
 	// Another process goes on.
-	req, err = newEngine(t, w.config(nil, policy(accessRule()))).Requests().Retry(t.Context(), "r1")
+	req, err = retry(t, newEngine(t, w.config(nil, policy(accessRule()))), "r1")
 	require.NoError(t, err)
 	require.Equal(t, dsr.StatusComplete, req.Status)
 	require.Equal(t, map[string]int{"customers": 1, "left": 2, "leaf": 1, "right": 3}, w.db().readCounts())
@@ -93,7 +93,7 @@ func TestLostPartIsCollectedAgain(t *testing.T) {
 				require.Contains(t, w.spool.left(t), c.lose)
 				require.NoError(t, w.spool.Remove(t.Context(), "r1", c.lose))
 			}
-			req, err := e.Requests().Retry(t.Context(), "r1")
+			req, err := retry(t, e, "r1")
 			require.NoError(t, err)
 			require.Equal(t, dsr.StatusComplete, req.Status)
 			require.JSONEq(t, treePackage, w.packages.file("r1.json"))
@@ -223,7 +223,7 @@ func TestFailedDeliveryStopsTheErasure(t *testing.T) {
 	}
 	w.packages.err = nil
 	reads := w.db().readCounts()
-	req, err := newEngine(t, w.config(nil, policy(accessRule(), erasureRule("random_string_rewrite", eraseAll...)))).Requests().Retry(t.Context(), "r1")
+	req, err := retry(t, newEngine(t, w.config(nil, policy(accessRule(), erasureRule("random_string_rewrite", eraseAll...)))), "r1")
 	require.NoError(t, err)
 	require.NoError(t, w.check(t, req))
 	require.Equal(t, reads, w.db().readCounts(), "what was collected is not read again")

@@ -71,7 +71,7 @@ func TestAlteredTables(t *testing.T) {
 
 	db.lost.Store("")
 	for _, failed := range []string{"r4", "r5", "r6"} {
-		req, err := one.Requests().Retry(t.Context(), failed)
+		req, err := retry(t, one, failed)
 		require.NoError(t, err)
 		require.Equal(t, dsr.StatusComplete, req.Status)
 	}
@@ -93,7 +93,7 @@ func TestRetryAsksForSchemasAnew(t *testing.T) {
 	require.ErrorContains(t, err, "time-out")
 	w.db().fail("leaf", nil)
 	require.Equal(t, int64(8), db.described.Load())
-	_, err = other.Requests().Retry(t.Context(), "r1")
+	_, err = retry(t, other, "r1")
 	require.NoError(t, err)
 	require.Equal(t, int64(12), db.described.Load())
 }

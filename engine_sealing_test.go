@@ -111,7 +111,7 @@ func TestNoPersonalValueOutsideOfPackages(t *testing.T) {
 			}
 			slog.New(slog.NewJSONHandler(&told, nil)).Info("done", "request", req, "error", err, "submission", s, "identities", s.Identities)
 			slog.New(slog.NewTextHandler(&told, nil)).Info("done", "request", req, "error", err, "submission", s, "identities", s.Identities)
-			log, err := e.Requests().Log(t.Context(), "r1")
+			log, err := e.Requests().Log(t.Context(), "r1", 0, 0)
 			require.NoError(t, err)
 			fmt.Fprintf(&told, "%+v %+v", log, w.notifier.Notices())
 

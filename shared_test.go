@@ -78,7 +78,7 @@ func TestSharedRows(t *testing.T) {
 				return
 			}
 			require.Equal(t, "left as they are, because rows of others refer to them: 1 rows", req.Collections[1].Message)
-			log, err := engine.Requests().Log(t.Context(), req.ID)
+			log, err := engine.Requests().Log(t.Context(), req.ID, 0, 0)
 			require.NoError(t, err)
 			at := slices.IndexFunc(log, func(e dsr.Event) bool { return e.Kind == "kept" })
 			require.Positive(t, at)
