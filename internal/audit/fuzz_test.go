@@ -14,7 +14,7 @@ import (
 
 // Whatever a file holds, verifying it ends in a report or an error.
 func FuzzVerifyExport(f *testing.F) {
-	w := newWorld(f, 2)
+	w := newSmallWorld(f)
 	var file bytes.Buffer
 	w.export(f, &file)
 	whole := file.String()
@@ -50,7 +50,7 @@ func FuzzVerifyExport(f *testing.F) {
 // An entry that is read and written again is the same entry, and one that the
 // trail takes goes through an export without a finding.
 func FuzzEntry(f *testing.F) {
-	for _, e := range newWorld(f, 2).entries {
+	for _, e := range newSmallWorld(f).entries {
 		text, err := json.Marshal(e)
 		require.NoError(f, err)
 		f.Add(text)

@@ -143,16 +143,16 @@ func (v *Verifier) see(s *sequence, requestID string, seq int64) place {
 
 // missing reports gaps.
 func (v *Verifier) missing(requestID string, gaps []span) {
-	what, meaning := "entry", "what was done then is no longer told"
+	what, several, meaning := "entry", "entries", "what was done then is no longer told"
 	if requestID == "" {
-		what, meaning = "checkpoint", "chains were not compared with what it saw"
+		what, several, meaning = "checkpoint", "checkpoints", "chains were not compared with what it saw"
 	}
 	for _, gap := range gaps {
 		if gap.from == gap.to {
 			v.report.add(requestID, gap.from, Removed, "%s %d is missing, and there are later ones: it was removed, and %s", what, gap.from, meaning)
 			continue
 		}
-		v.report.add(requestID, gap.from, Removed, "%s %d to %d are missing, and there are later ones: they were removed, and %s", what, gap.from, gap.to, meaning)
+		v.report.add(requestID, gap.from, Removed, "%s %d to %d are missing, and there are later ones: they were removed, and %s", several, gap.from, gap.to, meaning)
 	}
 }
 

@@ -49,7 +49,7 @@ func TestMessages(t *testing.T) {
 	report := w.give(audit.NewVerifier(public("engine"), nil))
 	require.Equal(t, []audit.Finding{
 		{RequestID: name(0), Seq: 4, Kind: audit.CutOff, Message: "checkpoint 3 saw 4 entries, and the last one here is 3: the newest were cut off"},
-		{RequestID: name(1), Seq: 2, Kind: audit.Removed, Message: "entry 2 to 3 are missing, and there are later ones: they were removed, and what was done then is no longer told"},
+		{RequestID: name(1), Seq: 2, Kind: audit.Removed, Message: "entries 2 to 3 are missing, and there are later ones: they were removed, and what was done then is no longer told"},
 		{RequestID: name(2), Seq: 3, Kind: audit.Edited, Message: "entry 3 does not fit its hash: it was changed after it was written, or comes from another chain"},
 	}, report.Findings)
 }
@@ -171,12 +171,17 @@ func TestManyGaps(t *testing.T) {
 
 func TestManyFindings(t *testing.T) {
 	t.Parallel()
-	v := audit.NewVerifier(public("engine"), nil)
-	for n := range audit.MaxFindings + 5 {
-		v.Entry(audit.Entry{RequestID: fmt.Sprintf("req-%06d", n), Seq: 1})
+	heads := make([]audit.Head, audit.MaxFindings+5)
+	for n := range heads {
+		heads[n] = audit.Head{RequestID: fmt.Sprintf("req-%06d", n), Seq: 1, Hash: make([]byte, 32)}
 	}
+	c, err := audit.NewCheckpoint(1, nil, began, heads, signer("engine"))
+	require.NoError(t, err)
+	v := audit.NewVerifier(public("engine"), nil)
+	v.Checkpoint(c)
 	report := v.Done()
 	require.Len(t, report.Findings, audit.MaxFindings)
+	require.Equal(t, found{"req-009999", 0, audit.Removed}, findings(report)[audit.MaxFindings-1])
 	require.Equal(t, int64(5), report.Omitted)
 }
 

@@ -80,6 +80,19 @@ func newWorld(t testing.TB, chains int) *world {
 	return w
 }
 
+// newSmallWorld makes one chain of three entries, all signed by the second of
+// two checkpoints, for tests that read it very often.
+func newSmallWorld(t testing.TB) *world {
+	t.Helper()
+	w := newWorld(t, 1)
+	w.entries = w.entries[:3]
+	for i, seq := range []int64{1, 3} {
+		w.sign(t, i, []audit.Head{{RequestID: name(0), Seq: seq, Hash: w.entry(name(0), seq).Hash}})
+	}
+	w.checkpoints = w.checkpoints[:2]
+	return w
+}
+
 func name(n int) string { return fmt.Sprintf("req-%02d", n) }
 
 // sign makes the checkpoint at an index, after the one before it.
