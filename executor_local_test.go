@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/adapters/executortest"
 	"github.com/godsr/dsr/graph"
 )
 
@@ -74,6 +75,13 @@ func enqueue(t *testing.T, e *dsr.LocalExecutor, id string, after time.Duration)
 		j.RunAt = time.Now().Add(after)
 	}
 	require.NoError(t, e.Enqueue(t.Context(), j))
+}
+
+func TestLocalExecutorConforms(t *testing.T) {
+	t.Parallel()
+	executortest.Run(t, func() (dsr.Executor, error) {
+		return dsr.NewLocalExecutor(&dsr.LocalExecutorOptions{RetryAfter: 10 * time.Millisecond}), nil
+	})
 }
 
 func TestLocalExecutorRunsWhenDue(t *testing.T) {

@@ -71,7 +71,7 @@ func TestQueueAgainstAList(t *testing.T) {
 	for i := range 20_000 {
 		if random.IntN(3) == 0 && len(list) > 0 {
 			key, value := q.Take()
-			require.Equal(t, list[0], entry{key, list[0].due, value})
+			require.Equal(t, [2]any{list[0].key, list[0].value}, [2]any{key, value})
 			list = list[1:]
 			continue
 		}
