@@ -7,8 +7,9 @@ import (
 )
 
 // Diagram draws the table of moves as a Mermaid state diagram. Moves that share
-// their ends share an arrow, and what can happen to every unfinished request
-// starts at the box around those. Moves that stay where they are, and those
+// their ends share an arrow, three and more that differ in their starts alone
+// meet first, and what can happen to every unfinished request starts at the box
+// around those. Moves that stay where they are, and those
 // that take nearly any request back into that box, are only in [Table].
 func Diagram() string {
 	var inside, outside []arrow
@@ -28,10 +29,14 @@ func Diagram() string {
 			}
 		}
 	}
+	inside = meet(inside)
 	var b strings.Builder
 	b.WriteString("stateDiagram-v2\n")
 	fmt.Fprintf(&b, "    state %q as %s {\n        state %s <<choice>>\n", "any unfinished request", box, admitted)
 	for _, a := range inside {
+		if strings.HasPrefix(string(a.from), "to_") {
+			fmt.Fprintf(&b, "        state %s <<choice>>\n", a.from)
+		}
 		fmt.Fprintf(&b, "        %s\n", a)
 	}
 	b.WriteString("    }\n")
@@ -84,8 +89,35 @@ func join(arrows []arrow, from, to Status, label string) []arrow {
 	return arrows
 }
 
+// meet leads arrows that differ in their starts alone through a point.
+func meet(arrows []arrow) []arrow {
+	var met []arrow
+	for _, a := range arrows {
+		alike := func(o arrow) bool { return o.to == a.to && slices.Equal(o.labels, a.labels) }
+		starts := 0
+		for _, o := range arrows {
+			if alike(o) {
+				starts++
+			}
+		}
+		if starts < 3 {
+			met = append(met, a)
+			continue
+		}
+		point := "to_" + a.to
+		if !slices.ContainsFunc(met, alike) {
+			met = append(met, arrow{point, a.to, a.labels})
+		}
+		met = append(met, arrow{a.from, point, nil})
+	}
+	return met
+}
+
 // String is a line of Mermaid.
 func (a arrow) String() string {
+	if a.labels == nil {
+		return fmt.Sprintf("%s --> %s", a.from, a.to)
+	}
 	from := string(a.from)
 	if a.from == None {
 		from = "[*]"
