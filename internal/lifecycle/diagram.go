@@ -9,8 +9,8 @@ import (
 // Diagram draws the table of moves as a Mermaid state diagram. Moves that share
 // their ends share an arrow, three and more that differ in their starts alone
 // meet first, and what can happen to every unfinished request starts at the box
-// around those. Moves that stay where they are, and those
-// that take nearly any request back into that box, are only in [Table].
+// around those. Moves that stay where they are, and those that take nearly any
+// request back into that box, are only in [Table].
 func Diagram() string {
 	var inside, outside []arrow
 	for _, m := range moves {
