@@ -18,6 +18,13 @@ type Move struct {
 // Same stands for the status that the request has already.
 const Same Status = "same"
 
+// A request whose person is known is admitted, by an event that follows upon
+// another at once: what it has still to pass is the same for all that lead here.
+const (
+	admitted Status = "admitted"
+	admit    Kind   = "admit"
+)
+
 var (
 	reviewable = []Status{Duplicate, AwaitingPreApproval, NotEligible, Pending}
 	waiting    = []Status{RequiresInput, PendingExternal, AwaitingEmail}
@@ -35,17 +42,16 @@ var (
 // moves is the whole life of a request.
 var moves = []Move{
 	{Submit, []Status{None}, mustVerify, Unverified, "received"},
-	{Submit, []Status{None}, isRepeat, Duplicate, "received"},
-	{Submit, []Status{None}, hasChecks, AwaitingPreApproval, "received"},
-	{Submit, []Status{None}, needsApproval, Pending, "received"},
-	{Submit, []Status{None}, always, Approved, "received"},
+	{Submit, []Status{None}, always, admitted, "received"},
+
+	{admit, []Status{admitted}, isRepeat, Duplicate, ""},
+	{admit, []Status{admitted}, hasChecks, AwaitingPreApproval, ""},
+	{admit, []Status{admitted}, needsApproval, Pending, ""},
+	{admit, []Status{admitted}, always, Approved, ""},
 
 	{SendCode, []Status{Unverified}, always, Same, "verification code sent"},
 	{Verify, []Status{Unverified}, wrongCode, Same, "wrong verification code"},
-	{Verify, []Status{Unverified}, isRepeat, Duplicate, "identity verified"},
-	{Verify, []Status{Unverified}, hasChecks, AwaitingPreApproval, "identity verified"},
-	{Verify, []Status{Unverified}, needsApproval, Pending, "identity verified"},
-	{Verify, []Status{Unverified}, always, Approved, "identity verified"},
+	{Verify, []Status{Unverified}, always, admitted, "identity verified"},
 	{Lapse, []Status{Unverified}, always, Canceled, "never verified"},
 
 	{Answer, []Status{AwaitingPreApproval}, saysNo, NotEligible, "pre-approval refused"},
@@ -60,6 +66,7 @@ var moves = []Move{
 	{Progress, []Status{InProcessing}, always, Same, ""},
 	{Wait, []Status{InProcessing}, waited, Same, ""},
 	{Wait, []Status{InProcessing}, always, Same, "waiting"},
+	{Erase, []Status{InProcessing}, isErasing, Same, ""},
 	{Erase, []Status{InProcessing}, always, Same, "erasure begun"},
 	{AskPerson, []Status{InProcessing}, always, RequiresInput, "input required"},
 	{AskOther, []Status{InProcessing}, always, PendingExternal, "waiting for another system"},
@@ -77,16 +84,21 @@ var moves = []Move{
 
 	{Cancel, unfinished, always, Canceled, "canceled"},
 	{Resubmit, again, mustVerify, Unverified, "resubmitted"},
-	{Resubmit, again, isRepeat, Duplicate, "resubmitted"},
-	{Resubmit, again, hasChecks, AwaitingPreApproval, "resubmitted"},
-	{Resubmit, again, needsApproval, Pending, "resubmitted"},
-	{Resubmit, again, always, Approved, "resubmitted"},
+	{Resubmit, again, always, admitted, "resubmitted"},
 	{Delete, all, always, Same, "deleted"},
 	{Expire, all, always, Same, "expired"},
 }
 
-// Moves returns a copy of the table.
-func Moves() []Move { return slices.Clone(moves) }
+// find returns the row that counts for an event in a status, or nil.
+func find(k Kind, status Status, s *State, e *Event) *Move {
+	for i := range moves {
+		m := &moves[i]
+		if m.Event == k && slices.Contains(m.From, status) && (m.When.holds == nil || m.When.holds(s, e)) {
+			return m
+		}
+	}
+	return nil
+}
 
 // Condition is what a move may depend on, and its name in the picture.
 type Condition struct {
@@ -122,6 +134,9 @@ var (
 	}}
 	waited = Condition{"after a wait", func(s *State, _ *Event) bool {
 		return s.Wait != nil
+	}}
+	isErasing = Condition{"erasing already", func(s *State, _ *Event) bool {
+		return s.Erasing
 	}}
 	needsFinalization = Condition{"needs finalization", func(s *State, _ *Event) bool {
 		return s.Flow.Finalize

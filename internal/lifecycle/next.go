@@ -70,44 +70,51 @@ func (r *Refusal) Error() string { return r.text }
 // Next returns what the event makes of the state. A [*Refusal] leaves
 // everything as it is.
 func Next(s State, e Event) (*Change, error) {
+	if !s.DeletedAt.IsZero() && e.Kind != Expire {
+		return nil, refuse(&s, &e, IsDeleted, "it was deleted on %s", s.DeletedAt.UTC().Format(time.DateOnly))
+	}
+	m := find(e.Kind, s.Status, &s, &e)
+	if m == nil {
+		return nil, misplaced(&s, &e)
+	}
 	if err := check(&s, &e); err != nil {
 		return nil, err
 	}
-	for _, m := range moves {
-		if m.Event != e.Kind || !slices.Contains(m.From, s.Status) || m.When.holds != nil && !m.When.holds(&s, &e) {
-			continue
-		}
-		ch := &Change{State: s.clone(), Action: m.Action}
-		if m.To != Same {
-			ch.State.Status = m.To
-		}
-		ch.apply(&s, &e)
-		ch.State.DueAt = ch.State.due()
-		if ch.State.Status == InProcessing && !ch.State.Waits() {
-			ch.State.DueAt = e.At
-		}
-		return ch, nil
+	ch := &Change{State: s.clone(), Action: m.Action}
+	if m.To == admitted {
+		m = find(admit, admitted, &s, &e)
 	}
-	return nil, refuse(&s, &e, WrongStatus, "it is %s; %s takes a request that is %s", s.Status, e.Kind, list(from(e.Kind)))
+	if m.To != Same {
+		ch.State.Status = m.To
+	}
+	ch.apply(&s, &e)
+	ch.State.DueAt = ch.State.due(e.At)
+	return ch, nil
 }
 
-func from(k Kind) []Status {
-	var found []Status
-	for _, m := range moves {
-		for _, status := range m.From {
-			if m.Event == k && !slices.Contains(found, status) {
-				found = append(found, status)
-			}
+// misplaced says which statuses the event takes, or which it does not when
+// those are fewer.
+func misplaced(s *State, e *Event) *Refusal {
+	var takes, leaves []string
+	for _, status := range Statuses() {
+		if slices.ContainsFunc(moves, func(m Move) bool { return m.Event == e.Kind && slices.Contains(m.From, status) }) {
+			takes = append(takes, string(status))
+		} else {
+			leaves = append(leaves, string(status))
 		}
 	}
-	return found
+	switch {
+	case s.Status == None:
+		return refuse(s, e, WrongStatus, "it was never submitted")
+	case len(takes) == 0:
+		return refuse(s, e, WrongStatus, "it is %s, so that it was submitted already", s.Status)
+	case len(takes) > len(leaves):
+		return refuse(s, e, WrongStatus, "it is %s; %s takes a request that is not %s", s.Status, e.Kind, list(leaves))
+	}
+	return refuse(s, e, WrongStatus, "it is %s; %s takes a request that is %s", s.Status, e.Kind, list(takes))
 }
 
-func list(statuses []Status) string {
-	var names []string
-	for _, s := range statuses {
-		names = append(names, string(s))
-	}
+func list(names []string) string {
 	if n := len(names); n > 1 {
 		return strings.Join(names[:n-1], ", ") + " or " + names[n-1]
 	}
@@ -118,15 +125,13 @@ func refuse(s *State, e *Event, r Reason, format string, args ...any) *Refusal {
 	return &Refusal{Event: e.Kind, Status: s.Status, Reason: r, text: fmt.Sprintf(format, args...)}
 }
 
-// check refuses what no row of the table allows.
+// check refuses what the table allows by status alone. It returns a *Refusal
+// or nil.
 func check(s *State, e *Event) error {
-	if !s.DeletedAt.IsZero() && e.Kind != Expire && e.Kind != Delete {
-		return refuse(s, e, IsDeleted, "it was deleted on %s", s.DeletedAt.UTC().Format(time.DateOnly))
-	}
 	switch e.Kind {
 	case Cancel, Resubmit:
-		if s.Erasing && s.Status != Complete {
-			return refuse(s, e, ErasureBegun, "its erasure has begun and must be finished; retry it")
+		if s.Erasing {
+			return refuse(s, e, ErasureBegun, "its erasure has begun and must be finished")
 		}
 		if e.Kind == Resubmit && slices.Contains(s.Gone, Identities) {
 			return refuse(s, e, Forgotten, "its identities were forgotten; submit a new request")
@@ -134,9 +139,6 @@ func check(s *State, e *Event) error {
 	case Delete:
 		if s.Erasing && !s.Status.Ended() && s.Status != RequiresFinalization {
 			return refuse(s, e, ErasureBegun, "its erasure has begun and must be finished before it can be deleted")
-		}
-		if !s.DeletedAt.IsZero() {
-			return refuse(s, e, IsDeleted, "it has been deleted already")
 		}
 	case Deny:
 		if strings.TrimSpace(e.Reason) == "" {
@@ -147,23 +149,20 @@ func check(s *State, e *Event) error {
 			return refuse(s, e, UnknownCheck, "it has no pre-approval check %q; it has: %s", e.Check, strings.Join(s.Flow.PreApproval, ", "))
 		}
 	case SendCode:
-		if s.Status == Unverified && s.Codes >= s.Flow.Codes {
+		if s.Codes >= s.Flow.Codes {
 			return refuse(s, e, TooManyCodes, "%d verification codes were sent, which is the limit; resubmit the request", s.Codes)
 		}
 	case Verify:
-		if s.Status != Unverified {
-			break
-		}
 		switch {
 		case s.Code == nil:
-			return refuse(s, e, NoCode, "no verification code was sent, or it is used up; send one")
+			return refuse(s, e, NoCode, "no verification code was sent; send one")
 		case s.Code.Wrong >= s.Flow.CodeAttempts:
 			return refuse(s, e, AttemptsUsedUp, "too many wrong codes were entered; send a new code")
 		case !e.At.Before(s.Code.ExpiresAt):
 			return refuse(s, e, CodeExpired, "the verification code has expired; send a new one")
 		}
 	case Begin:
-		if until := s.due(); (s.Status == Approved || s.Waits()) && e.At.Before(until) {
+		if until := s.until(); e.At.Before(until) {
 			return refuse(s, e, TooEarly, "it waits until %s", until.UTC().Format(time.RFC3339))
 		}
 	case Expire:
@@ -186,7 +185,7 @@ func (ch *Change) apply(old *State, e *Event) {
 	}
 	switch e.Kind {
 	case Submit:
-		s.SubmittedAt, s.Repeats = e.At, e.Repeats
+		s.SubmittedAt = e.At
 		if e.Right {
 			s.VerifiedAt = e.At
 		}
@@ -197,7 +196,7 @@ func (ch *Change) apply(old *State, e *Event) {
 			s.Code.Wrong++
 			return
 		}
-		s.VerifiedAt, s.Code, s.Repeats = e.At, nil, e.Repeats
+		s.VerifiedAt, s.Code = e.At, nil
 	case Answer:
 		if s.Answers == nil {
 			s.Answers = map[string]bool{}
@@ -227,6 +226,8 @@ func (ch *Change) apply(old *State, e *Event) {
 		s.StoppedAt = e.At
 	case Fail:
 		s.StoppedAt, s.FailedAt = e.At, e.At
+	case GotAnswer:
+		s.StoppedAt = time.Time{}
 	case Retry, Resume:
 		s.StoppedAt, s.Fresh = time.Time{}, true
 	case Finalize:
@@ -234,22 +235,29 @@ func (ch *Change) apply(old *State, e *Event) {
 	case Resubmit:
 		ch.Restart = true
 		*s = State{
-			Status: s.Status, Flow: s.Flow, SubmittedAt: e.At, VerifiedAt: s.VerifiedAt, Repeats: e.Repeats, Fresh: true,
+			Status: s.Status, Flow: s.Flow, SubmittedAt: e.At, VerifiedAt: s.VerifiedAt, Fresh: true,
 		}
 		ch.Things = []Thing{Collected, Journal}
 	case Delete:
-		s.DeletedAt = e.At
+		s.DeletedAt, s.Wait = e.At, nil
 		ch.Things = []Thing{Collected, Journal}
+		if !slices.Contains(s.Gone, Journal) {
+			s.Gone = append(s.Gone, Journal)
+		}
 	case Expire:
 		ch.Things = old.Expired(e.At)
-		s.Gone = append(s.Gone, ch.Things...)
-		ch.Restart = slices.Contains(ch.Things, Collected)
-		if ch.Restart {
-			s.Gone = slices.DeleteFunc(s.Gone, func(t Thing) bool { return t == Collected })
-			s.StoppedAt = time.Time{} // until it stops again, nothing is collected
+		for _, thing := range ch.Things {
+			if thing == Collected { // may be collected again, and then expire again
+				ch.Restart, s.StoppedAt = true, time.Time{}
+			} else {
+				s.Gone = append(s.Gone, thing)
+			}
 		}
 	}
-	if s.Status == Approved && old.Status != Approved && e.Kind != Resume {
+	if s.Status == Duplicate && e.Repeats != "" {
+		s.Repeats = e.Repeats
+	}
+	if s.Status == Approved && s.ApprovedAt.IsZero() { // not so when it resumes
 		s.ApprovedAt = e.At
 	}
 	ended := s.Status.Ended() && !old.Status.Ended()

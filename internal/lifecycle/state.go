@@ -17,7 +17,9 @@ type State struct {
 	ReviewedAt  time.Time `json:"reviewed_at,omitzero"`
 	ApprovedAt  time.Time `json:"approved_at,omitzero"`
 	StartedAt   time.Time `json:"started_at,omitzero"`
-	StoppedAt   time.Time `json:"stopped_at,omitzero"` // error, paused, waiting for a person
+	// StoppedAt is when the work stopped for an error or for others, while
+	// rows of it are kept.
+	StoppedAt   time.Time `json:"stopped_at,omitzero"`
 	FailedAt    time.Time `json:"failed_at,omitzero"`
 	FinalizedAt time.Time `json:"finalized_at,omitzero"`
 	EndedAt     time.Time `json:"ended_at,omitzero"`
@@ -27,7 +29,8 @@ type State struct {
 	Code *Code `json:"code,omitempty"`
 	// Codes counts the codes that were sent.
 	Codes int `json:"codes,omitempty"`
-	// Repeats is the request that this one is a duplicate of.
+	// Repeats is the request that this one was found to be a duplicate of.
+	// Nothing is looked for, and nothing known, before verification.
 	Repeats string `json:"repeats,omitempty"`
 	// Answers are those of the pre-approval checks.
 	Answers map[string]bool `json:"answers,omitempty"`
@@ -104,18 +107,22 @@ func (s *State) rules() []rule {
 	}
 	switch s.Status {
 	case Error, Paused, RequiresInput, PendingExternal, AwaitingEmail:
-		if !s.Erasing {
+		if !s.Erasing && !s.StartedAt.IsZero() {
 			add(Collected, s.StoppedAt, keep.Collected)
 		}
 	}
 	return list
 }
 
-// Expired are the things whose time has come.
+// Expired are the things whose time has come. Nothing outlives the request:
+// whatever else has a rule goes with it.
 func (s *State) Expired(now time.Time) []Thing {
+	rules := s.rules()
+	past := func(r rule) bool { return !r.at.After(now) }
+	whole := slices.ContainsFunc(rules, func(r rule) bool { return r.thing == Request && past(r) })
 	var list []Thing
-	for _, r := range s.rules() {
-		if !r.at.After(now) {
+	for _, r := range rules {
+		if whole || past(r) {
 			list = append(list, r.thing)
 		}
 	}
@@ -123,32 +130,41 @@ func (s *State) Expired(now time.Time) []Thing {
 }
 
 // due works out when the request is to be looked at again.
-func (s *State) due() time.Time {
-	var at time.Time
-	soonest := func(t time.Time) {
-		if at.IsZero() || t.Before(at) {
-			at = t
-		}
-	}
+func (s *State) due(now time.Time) time.Time {
+	var times []time.Time
 	for _, r := range s.rules() {
-		soonest(r.at)
+		times = append(times, r.at)
 	}
-	if !s.DeletedAt.IsZero() {
-		return at
-	}
-	switch s.Status {
-	case Unverified:
-		if s.Flow.Keep.Unverified > 0 {
-			soonest(s.SubmittedAt.Add(s.Flow.Keep.Unverified))
+	if s.DeletedAt.IsZero() {
+		switch s.Status {
+		case Unverified:
+			if keep := s.Flow.Keep.Unverified; keep > 0 {
+				times = append(times, s.SubmittedAt.Add(keep))
+			}
+		case Approved:
+			times = append(times, s.until())
+		case InProcessing:
+			if s.Waits() {
+				now = s.until()
+			}
+			times = append(times, now)
 		}
-	case Approved:
-		soonest(s.ApprovedAt.Add(s.Flow.CoolingOff))
-	case InProcessing:
-		if s.Waits() {
-			soonest(s.Wait.Until)
-		}
 	}
-	return at
+	if len(times) == 0 {
+		return time.Time{}
+	}
+	return slices.MinFunc(times, time.Time.Compare)
+}
+
+// until is when work that waits for a time goes on; zero for other work.
+func (s *State) until() time.Time {
+	switch {
+	case s.Status == Approved:
+		return s.ApprovedAt.Add(s.Flow.CoolingOff)
+	case s.Waits():
+		return s.Wait.Until
+	}
+	return time.Time{}
 }
 
 // Waits reports whether the work goes on by itself at a time.

@@ -59,7 +59,7 @@ const (
 	AskPerson  Kind = "ask a person"
 	AskOther   Kind = "ask another system"
 	AskByEmail Kind = "ask by e-mail"
-	GotAnswer  Kind = "got the answer"
+	GotAnswer  Kind = "answered"
 	Pause      Kind = "pause"
 	Resume     Kind = "resume"
 	Fail       Kind = "fail"
