@@ -73,7 +73,9 @@ func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[
 		d.forget(thing)
 	}
 	if ch.Restart {
-		rec.Stage, rec.Plan, rec.Outcomes, rec.Failure = StagePlan, nil, nil, ""
+		if err := d.restart(); err != nil {
+			return err
+		}
 	}
 	if by != (By{}) {
 		if err := d.remark(ctx, ch.Action, by); err != nil {
@@ -93,6 +95,21 @@ func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[
 		}
 	}
 	return d.note(ctx, ch.Action, by.Actor, details)
+}
+
+// restart takes the work back to its beginning. What was delivered is not
+// forgotten, since it has to be removed some day.
+func (d *draft) restart() error {
+	rec := &d.Record
+	res, err := rec.results()
+	if err != nil {
+		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
+	}
+	rec.Stage, rec.Plan, rec.Outcomes, rec.Failure = StagePlan, nil, nil, ""
+	if len(res.Packages) > 0 {
+		rec.Outcomes, err = json.Marshal(&results{Packages: res.Packages})
+	}
+	return err
 }
 
 // forget shreds what a thing was sealed with, and drops it from the change.

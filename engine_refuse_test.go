@@ -366,5 +366,5 @@ func TestSchemasThatCannotBeReadAreFaults(t *testing.T) {
 	c := w.config(nil, policy(accessRule()))
 	c.Connections[0].Connector = cutConnector{c.Connections[0].Connector}
 	err := newEngine(t, c).Check(t.Context(), "p", "email")
-	require.EqualError(t, err, "dsr: 2 faults:\n\terror: shop:customers: its schema cannot be read: context deadline exceeded\n\terror: shop:orders: its schema cannot be read: context deadline exceeded")
+	require.EqualError(t, err, "dsr: 2 faults:\n\terror: shop:customers: its schema cannot be read: connection \"shop\" is unavailable: context deadline exceeded\n\terror: shop:orders: its schema cannot be read: connection \"shop\" is unavailable: context deadline exceeded")
 }

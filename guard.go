@@ -23,7 +23,7 @@ import (
 const (
 	// tripAfter is how many failures in a row close a connection to all
 	// requests, for openFor: then one call finds out whether it is back.
-	tripAfter = 5
+	tripAfter = 10
 	openFor   = 15 * time.Second
 	// tries is how often a call is made that fails for a moment, before the
 	// request waits.

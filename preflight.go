@@ -27,6 +27,7 @@ func (e *Engine) preflight(ctx context.Context, plan *graph.Plan, fresh bool) (m
 	schemas := map[graph.Address]*Schema{}
 	var mu sync.Mutex
 	var faults graph.Diagnostics
+	var down error // a connection that is
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.config.Limits.Workers)
 	for _, s := range plan.Steps {
@@ -42,7 +43,7 @@ func (e *Engine) preflight(ctx context.Context, plan *graph.Plan, fresh bool) (m
 			defer mu.Unlock()
 			var panicked *graph.PanicError
 			switch {
-			case errors.As(err, &panicked), unavailable(err):
+			case errors.As(err, &panicked):
 				return fmt.Errorf("%s: its schema cannot be read: %w", s.Address(), err)
 			case errors.Is(err, ErrNoCollection):
 				if plan.Feeds(s.Address()) {
@@ -51,6 +52,9 @@ func (e *Engine) preflight(ctx context.Context, plan *graph.Plan, fresh bool) (m
 			case gctx.Err() != nil:
 				return context.Cause(gctx)
 			case err != nil:
+				if unavailable(err) {
+					down = err
+				}
 				faults = append(faults, stepFault(s, "its schema cannot be read: "+err.Error()))
 			default:
 				schemas[s.Address()] = schema
@@ -72,10 +76,21 @@ func (e *Engine) preflight(ctx context.Context, plan *graph.Plan, fresh bool) (m
 	slices.SortStableFunc(faults, func(a, b graph.Diagnostic) int { return strings.Compare(a.Subject, b.Subject) })
 	if err := faults.Err(); err != nil {
 		e.forget(plan)
+		if down != nil {
+			return nil, &downError{error: err, down: down}
+		}
 		return nil, err
 	}
 	return schemas, nil
 }
+
+// downError tells faults that are there because a connection is down.
+type downError struct {
+	error
+	down error
+}
+
+func (e *downError) Unwrap() []error { return []error{e.error, e.down} }
 
 // forget drops the remembered schemas of a plan.
 func (e *Engine) forget(plan *graph.Plan) {
