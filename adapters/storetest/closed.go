@@ -23,25 +23,28 @@ func closed(ctx context.Context, s dsr.Store) error {
 	next := &dsr.StoreChange{ExpectVersion: 1, Record: sample("r1")}
 	next.Record.Version = 2
 	first := checkpoint(1)
-	for name, call := range map[string]func() error{
-		"Commit of a new request": func() error { return s.Commit(ctx, &dsr.StoreChange{Record: sample("r2")}) },
-		"Commit of a change":      func() error { return s.Commit(ctx, next) },
-		"Commit of a removal":     func() error { return s.Commit(ctx, removal("r1", 1)) },
-		"Request":                 func() error { _, err := s.Request(ctx, "r1"); return err },
-		"Requests":                func() error { _, err := s.Requests(ctx, dsr.RecordQuery{}); return err },
-		"CountRequests":           func() error { _, err := s.CountRequests(ctx, dsr.RecordQuery{}); return err },
-		"Journal":                 func() error { _, err := s.Journal(ctx, "r1", 0, 0); return err },
-		"Events":                  func() error { _, err := s.Events(ctx, "r1", 0, 0); return err },
-		"AuditEntries":            func() error { _, err := s.AuditEntries(ctx, "", dsr.AuditPlace{}, 10); return err },
-		"UnsignedHeads":           func() error { _, err := s.UnsignedHeads(ctx, 10); return err },
-		"SaveCheckpoint":          func() error { return s.SaveCheckpoint(ctx, &first) },
-		"Checkpoints":             func() error { _, err := s.Checkpoints(ctx, 0, 10); return err },
+	for _, method := range []struct {
+		name string
+		call func() error
+	}{
+		{"Request", func() error { _, err := s.Request(ctx, "r1"); return err }},
+		{"Requests", func() error { _, err := s.Requests(ctx, dsr.RecordQuery{}); return err }},
+		{"CountRequests", func() error { _, err := s.CountRequests(ctx, dsr.RecordQuery{}); return err }},
+		{"Journal", func() error { _, err := s.Journal(ctx, "r1", 0, 0); return err }},
+		{"Events", func() error { _, err := s.Events(ctx, "r1", 0, 0); return err }},
+		{"AuditEntries", func() error { _, err := s.AuditEntries(ctx, "", dsr.AuditPlace{}, 10); return err }},
+		{"UnsignedHeads", func() error { _, err := s.UnsignedHeads(ctx, 10); return err }},
+		{"SaveCheckpoint", func() error { return s.SaveCheckpoint(ctx, &first) }},
+		{"Checkpoints", func() error { _, err := s.Checkpoints(ctx, 0, 10); return err }},
+		{"Commit of a new request", func() error { return s.Commit(ctx, &dsr.StoreChange{Record: sample("r2")}) }},
+		{"Commit of a change", func() error { return s.Commit(ctx, next) }},
+		{"Commit of a removal", func() error { return s.Commit(ctx, removal("r1", 1)) }},
 	} {
-		switch err := calm(call); {
+		switch err := calm(method.call); {
 		case err == nil:
-			return fmt.Errorf("%s of a closed store returned no error", name)
+			return fmt.Errorf("%s of a closed store returned no error", method.name)
 		case errors.Is(err, errPanic):
-			return fmt.Errorf("%s of a closed store: %w", name, err)
+			return fmt.Errorf("%s of a closed store: %w", method.name, err)
 		}
 	}
 	return nil

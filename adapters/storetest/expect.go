@@ -117,6 +117,8 @@ func diffValues(what string, got, want reflect.Value) error {
 		return nil
 	}
 	switch got.Kind() {
+	case reflect.Pointer:
+		return diffValues(what, got.Elem(), want.Elem())
 	case reflect.Struct:
 		for i := range got.NumField() {
 			if err := diffValues(what+"."+got.Type().Field(i).Name, got.Field(i), want.Field(i)); err != nil {
