@@ -2,6 +2,7 @@ package storetest_test
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -97,6 +98,18 @@ func brokenFilters() map[string]faults {
 			func(q *dsr.RecordQuery, rec *dsr.Record) bool {
 				return !q.Unfinished || rec.Status != dsr.StatusComplete && rec.Status != dsr.StatusCanceled
 			}),
+		"text is joined by OR": over(func(s *memory.Store, f *fake) {
+			f.requests = func(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record, error) {
+				rest := q
+				rest.Text = ""
+				list, err := s.Requests(ctx, rest)
+				if err != nil || q.Text == "" || reflect.ValueOf(rest).IsZero() {
+					return s.Requests(ctx, q)
+				}
+				found, err := s.Requests(ctx, dsr.RecordQuery{Text: q.Text})
+				return append(list, found...), err
+			}
+		}),
 		"deleted records only": matched(
 			func(*dsr.RecordQuery) {},
 			func(q *dsr.RecordQuery, rec *dsr.Record) bool { return !q.Deleted || !rec.DeletedAt.IsZero() }),

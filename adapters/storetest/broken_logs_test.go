@@ -1,6 +1,7 @@
 package storetest_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -50,7 +51,25 @@ func brokenLogs() map[string]faults {
 			}
 			return s.Events(ctx, id, after, limit)
 		}),
-		"the numbers are those given": logged(func(ctx context.Context, s *memory.Store, id string, after int64, limit int) ([]dsr.Event, error) {
+		"a given number is taken": over(func(s *memory.Store, f *fake) {
+			given := map[int64]int64{}
+			next := int64(1)
+			f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
+				for _, event := range ch.Events {
+					given[next] = cmp.Or(event.Seq, next)
+					next++
+				}
+				return s.Commit(ctx, ch)
+			}
+			f.events = func(ctx context.Context, id string, after int64, limit int) ([]dsr.Event, error) {
+				list, err := s.Events(ctx, id, after, limit)
+				for i := range list {
+					list[i].Seq = given[list[i].Seq]
+				}
+				return list, err
+			}
+		}),
+		"lines have no number": logged(func(ctx context.Context, s *memory.Store, id string, after int64, limit int) ([]dsr.Event, error) {
 			list, err := s.Events(ctx, id, after, limit)
 			forgetAll(list, "Seq")
 			return list, err

@@ -118,7 +118,7 @@ func brokenRecords() map[string]faults {
 		},
 		"round trip": roundTrip,
 		"times":      times,
-		"separate":   {"one journal, one log and one trail for all": pooled, "a drop is for all": dropping},
+		"separate":   {"one journal and one log for all": pooled, "a drop is for all": dropping},
 	}
 }
 

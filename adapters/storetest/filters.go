@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -93,6 +94,45 @@ func selections() []selection {
 		{dsr.RecordQuery{Policies: []string{"access"}, Lookup: [][]byte{[]byte("own")}}, nil},
 		{dsr.RecordQuery{Text: "case-", Location: "DE"}, nil},
 	}
+}
+
+// joined adds queries that join two of those given, if they have no field in
+// common: they select what both do.
+func joined(list []selection) []selection {
+	both := slices.Clone(list)
+	for i, one := range list {
+		for _, step := range []int{7, 16} {
+			two := list[(i+step)%len(list)]
+			query, ok := merged(one.query, two.query)
+			if !ok {
+				continue
+			}
+			var want []string
+			for _, id := range one.want {
+				if slices.Contains(two.want, id) {
+					want = append(want, id)
+				}
+			}
+			both = append(both, selection{query, want})
+		}
+	}
+	return both
+}
+
+// merged has the fields of two queries, and is false if both set the same, or
+// one that makes a query select more.
+func merged(a, b dsr.RecordQuery) (dsr.RecordQuery, bool) {
+	to, from := reflect.ValueOf(&a).Elem(), reflect.ValueOf(b)
+	for i := range from.NumField() {
+		switch {
+		case from.Field(i).IsZero():
+		case !to.Field(i).IsZero():
+			return a, false
+		default:
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+	return a, !a.Deleted
 }
 
 // inTime are nine records, in each of which every time is another one: the
@@ -213,7 +253,7 @@ func forEachSelection(ctx context.Context, s dsr.Store, try func(selection) erro
 	for _, part := range []struct {
 		records    []dsr.Record
 		selections []selection
-	}{{various(), selections()}, {inTime(), timeSelections()}} {
+	}{{various(), joined(selections())}, {inTime(), timeSelections()}} {
 		for _, rec := range part.records {
 			if err := create(ctx, s, rec); err != nil {
 				return err
@@ -221,9 +261,25 @@ func forEachSelection(ctx context.Context, s dsr.Store, try func(selection) erro
 		}
 		for _, sel := range part.selections {
 			if err := try(sel); err != nil {
-				return fmt.Errorf("query %+v: %w", sel.query, err)
+				return fmt.Errorf("query%s: %w", described(sel.query), err)
 			}
 		}
 	}
 	return nil
+}
+
+// described shows the fields of a query that are set.
+func described(q dsr.RecordQuery) string {
+	text := ""
+	v := reflect.ValueOf(q)
+	for i := range v.NumField() {
+		if !v.Field(i).IsZero() {
+			verb := "%q"
+			if kind := v.Field(i).Kind(); kind == reflect.Bool || kind == reflect.Int {
+				verb = "%v"
+			}
+			text += fmt.Sprintf(" %s="+verb, v.Type().Field(i).Name, v.Field(i))
+		}
+	}
+	return text
 }

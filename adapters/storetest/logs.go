@@ -97,6 +97,7 @@ func drop(ctx context.Context, s dsr.Store) error {
 func eventsOrder(ctx context.Context, s dsr.Store) error {
 	want := numberedEvents(events(12))
 	for _, part := range [][]dsr.Event{events(12)[:5], events(12)[5:6], events(12)[6:]} {
+		part[0].Seq = 99 // which the store overrules
 		if err := update(ctx, s, "r1", func(ch *dsr.StoreChange) { ch.Events = part }); err != nil {
 			return err
 		}
