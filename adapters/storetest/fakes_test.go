@@ -2,24 +2,30 @@ package storetest_test
 
 import (
 	"context"
-	"errors"
-	"maps"
+	"reflect"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/godsr/dsr"
 	"github.com/godsr/dsr/adapters/memory"
 )
 
+// faults are stores that a check must find at fault, by what is wrong with
+// them.
+type faults map[string]func() dsr.Store
+
 // fake is a store in which some methods are replaced.
 type fake struct {
 	dsr.Store
-	commit   func(ctx context.Context, ch *dsr.StoreChange) error
-	request  func(ctx context.Context, id string) (*dsr.Record, error)
-	requests func(ctx context.Context, f dsr.RequestFilter) ([]*dsr.Record, error)
-	journal  func(ctx context.Context, id string, after, limit int) ([]dsr.JournalChunk, error)
-	events   func(ctx context.Context, id string) ([]dsr.Event, error)
+	commit      func(ctx context.Context, ch *dsr.StoreChange) error
+	request     func(ctx context.Context, id string) (*dsr.Record, error)
+	requests    func(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record, error)
+	count       func(ctx context.Context, q dsr.RecordQuery) (int64, error)
+	journal     func(ctx context.Context, id string, after, limit int) ([]dsr.JournalChunk, error)
+	events      func(ctx context.Context, id string, after int64, limit int) ([]dsr.Event, error)
+	entries     func(ctx context.Context, id string, after dsr.AuditPlace, limit int) ([]dsr.AuditEntry, error)
+	heads       func(ctx context.Context, limit int) ([]dsr.AuditHead, error)
+	save        func(ctx context.Context, c *dsr.Checkpoint) error
+	checkpoints func(ctx context.Context, after int64, limit int) ([]dsr.Checkpoint, error)
 }
 
 func (f *fake) Commit(ctx context.Context, ch *dsr.StoreChange) error {
@@ -36,11 +42,18 @@ func (f *fake) Request(ctx context.Context, id string) (*dsr.Record, error) {
 	return f.Store.Request(ctx, id)
 }
 
-func (f *fake) Requests(ctx context.Context, filter dsr.RequestFilter) ([]*dsr.Record, error) {
+func (f *fake) Requests(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record, error) {
 	if f.requests != nil {
-		return f.requests(ctx, filter)
+		return f.requests(ctx, q)
 	}
-	return f.Store.Requests(ctx, filter)
+	return f.Store.Requests(ctx, q)
+}
+
+func (f *fake) CountRequests(ctx context.Context, q dsr.RecordQuery) (int64, error) {
+	if f.count != nil {
+		return f.count(ctx, q)
+	}
+	return f.Store.CountRequests(ctx, q)
 }
 
 func (f *fake) Journal(ctx context.Context, id string, after, limit int) ([]dsr.JournalChunk, error) {
@@ -50,11 +63,110 @@ func (f *fake) Journal(ctx context.Context, id string, after, limit int) ([]dsr.
 	return f.Store.Journal(ctx, id, after, limit)
 }
 
-func (f *fake) Events(ctx context.Context, id string) ([]dsr.Event, error) {
+func (f *fake) Events(ctx context.Context, id string, after int64, limit int) ([]dsr.Event, error) {
 	if f.events != nil {
-		return f.events(ctx, id)
+		return f.events(ctx, id, after, limit)
 	}
-	return f.Store.Events(ctx, id)
+	return f.Store.Events(ctx, id, after, limit)
+}
+
+func (f *fake) AuditEntries(ctx context.Context, id string, after dsr.AuditPlace, limit int) ([]dsr.AuditEntry, error) {
+	if f.entries != nil {
+		return f.entries(ctx, id, after, limit)
+	}
+	return f.Store.AuditEntries(ctx, id, after, limit)
+}
+
+func (f *fake) UnsignedHeads(ctx context.Context, limit int) ([]dsr.AuditHead, error) {
+	if f.heads != nil {
+		return f.heads(ctx, limit)
+	}
+	return f.Store.UnsignedHeads(ctx, limit)
+}
+
+func (f *fake) SaveCheckpoint(ctx context.Context, c *dsr.Checkpoint) error {
+	if f.save != nil {
+		return f.save(ctx, c)
+	}
+	return f.Store.SaveCheckpoint(ctx, c)
+}
+
+func (f *fake) Checkpoints(ctx context.Context, after int64, limit int) ([]dsr.Checkpoint, error) {
+	if f.checkpoints != nil {
+		return f.checkpoints(ctx, after, limit)
+	}
+	return f.Store.Checkpoints(ctx, after, limit)
+}
+
+// over makes a store that is a memory store but for what replace replaces.
+func over(replace func(s *memory.Store, f *fake)) func() dsr.Store {
+	return func() dsr.Store {
+		s := memory.NewStore()
+		f := &fake{Store: s}
+		replace(s, f)
+		return f
+	}
+}
+
+// altered makes a store that alters every change before it stores it.
+func altered(alter func(ch *dsr.StoreChange)) func() dsr.Store {
+	return over(func(s *memory.Store, f *fake) {
+		f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
+			c := copied(ch)
+			alter(c)
+			return s.Commit(ctx, c)
+		}
+	})
+}
+
+// beside makes a store that looks at the stored record (nil if there is none)
+// and the change, which it may alter, and may refuse it.
+func beside(look func(old *dsr.Record, ch *dsr.StoreChange) error) func() dsr.Store {
+	return over(func(s *memory.Store, f *fake) {
+		f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
+			old, err := s.Request(context.WithoutCancel(ctx), ch.Record.ID)
+			if err != nil {
+				old = nil
+			}
+			c := copied(ch)
+			if err := look(old, c); err != nil {
+				return err
+			}
+			return s.Commit(ctx, c)
+		}
+	})
+}
+
+// queried makes a store that alters every query for a list.
+func queried(alter func(q *dsr.RecordQuery)) func() dsr.Store {
+	return over(func(s *memory.Store, f *fake) {
+		f.requests = func(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record, error) {
+			alter(&q)
+			return s.Requests(ctx, q)
+		}
+	})
+}
+
+// trailed makes a store that alters every list of audit entries.
+func trailed(alter func(list []dsr.AuditEntry)) func() dsr.Store {
+	return over(func(s *memory.Store, f *fake) {
+		f.entries = func(ctx context.Context, id string, after dsr.AuditPlace, limit int) ([]dsr.AuditEntry, error) {
+			list, err := s.AuditEntries(ctx, id, after, limit)
+			alter(list)
+			return list, err
+		}
+	})
+}
+
+// signed makes a store that alters every list of checkpoints.
+func signed(alter func(list []dsr.Checkpoint)) func() dsr.Store {
+	return over(func(s *memory.Store, f *fake) {
+		f.checkpoints = func(ctx context.Context, after int64, limit int) ([]dsr.Checkpoint, error) {
+			list, err := s.Checkpoints(ctx, after, limit)
+			alter(list)
+			return list, err
+		}
+	})
 }
 
 // copied copies as much of a change as the fakes alter.
@@ -63,136 +175,33 @@ func copied(ch *dsr.StoreChange) *dsr.StoreChange {
 	c.AppendJournal = slices.Clone(ch.AppendJournal)
 	c.Ticks = slices.Clone(ch.Ticks)
 	c.Events = slices.Clone(ch.Events)
-	c.Record.Keys = maps.Clone(ch.Record.Keys)
+	c.Audit = slices.Clone(ch.Audit)
+	c.Record.Keys = map[string][]byte{}
+	for purpose, key := range ch.Record.Keys {
+		c.Record.Keys[purpose] = key
+	}
 	return &c
 }
 
-// altered makes a store that alters every change before it stores it.
-func altered(alter func(ch *dsr.StoreChange)) func() *fake {
-	return func() *fake {
-		s := memory.NewStore()
-		return &fake{Store: s, commit: func(ctx context.Context, ch *dsr.StoreChange) error {
-			c := copied(ch)
-			alter(c)
-			return s.Commit(ctx, c)
-		}}
-	}
-}
-
-// filtered makes a store that alters every filter.
-func filtered(alter func(f *dsr.RequestFilter)) func() *fake {
-	return func() *fake {
-		s := memory.NewStore()
-		return &fake{Store: s, requests: func(ctx context.Context, f dsr.RequestFilter) ([]*dsr.Record, error) {
-			alter(&f)
-			return s.Requests(ctx, f)
-		}}
-	}
-}
-
-// renamed makes a store that takes some IDs for others.
-func renamed(rename func(string) string) func() *fake {
-	return func() *fake {
-		s := memory.NewStore()
-		return &fake{
-			Store: s,
-			commit: func(ctx context.Context, ch *dsr.StoreChange) error {
-				c := copied(ch)
-				c.Record.ID = rename(c.Record.ID)
-				return s.Commit(ctx, c)
-			},
-			request: func(ctx context.Context, id string) (*dsr.Record, error) {
-				r, err := s.Request(ctx, rename(id))
-				if err == nil {
-					r.ID = id
-				}
-				return r, err
-			},
+// fieldsOf returns the names of a type's fields.
+func fieldsOf[T any](except ...string) []string {
+	var names []string
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+		if !slices.Contains(except, field.Name) {
+			names = append(names, field.Name)
 		}
 	}
+	return names
 }
 
-// pooled makes a store that keeps journals and events of all requests as one.
-func pooled() *fake {
-	s := memory.NewStore()
-	ctx := context.Background()
-	_ = s.Commit(ctx, &dsr.StoreChange{Record: dsr.Record{ID: "pool", Version: 1}})
-	return &fake{
-		Store: s,
-		commit: func(ctx context.Context, ch *dsr.StoreChange) error {
-			pool, err := s.Request(ctx, "pool")
-			if err != nil {
-				return err
-			}
-			shared := &dsr.StoreChange{
-				ExpectVersion: pool.Version, Record: dsr.Record{ID: "pool", Version: pool.Version + 1},
-				AppendJournal: ch.AppendJournal, DropJournal: ch.DropJournal, Ticks: ch.Ticks, Events: ch.Events,
-			}
-			return errors.Join(s.Commit(ctx, &dsr.StoreChange{ExpectVersion: ch.ExpectVersion, Record: ch.Record}), s.Commit(ctx, shared))
-		},
-		journal: func(ctx context.Context, _ string, after, limit int) ([]dsr.JournalChunk, error) {
-			return s.Journal(ctx, "pool", after, limit)
-		},
-		events: func(ctx context.Context, _ string) ([]dsr.Event, error) { return s.Events(ctx, "pool") },
-	}
+// forget sets a field of a value to zero.
+func forget[T any](value *T, field string) {
+	reflect.ValueOf(value).Elem().FieldByName(field).SetZero()
 }
 
-// racing makes a store that looks at the version and writes in two steps.
-func racing() *fake {
-	var mu sync.Mutex
-	stores := map[string]*memory.Store{} // the newest version of each request
-	newest := func(id string) *memory.Store {
-		mu.Lock()
-		defer mu.Unlock()
-		return stores[id]
+// forgetAll does so in a list.
+func forgetAll[T any](list []T, field string) {
+	for i := range list {
+		forget(&list[i], field)
 	}
-	gather := make(chan struct{}, 1000)
-	return &fake{
-		Store: memory.NewStore(),
-		commit: func(ctx context.Context, ch *dsr.StoreChange) error {
-			var version int64
-			if s := newest(ch.Record.ID); s != nil {
-				r, err := s.Request(ctx, ch.Record.ID)
-				if err != nil {
-					return err
-				}
-				version = r.Version
-			}
-			if version != ch.ExpectVersion {
-				return dsr.ErrConflict
-			}
-			// Between the two steps a second writer gets its turn.
-			gather <- struct{}{}
-			for start := time.Now(); len(gather) < 2 && time.Since(start) < time.Second; {
-				<-time.After(time.Millisecond)
-			}
-			s := memory.NewStore()
-			c := *ch
-			c.ExpectVersion, c.Record.Version = 0, 1
-			if err := s.Commit(ctx, &c); err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			stores[ch.Record.ID] = s
-			return nil
-		},
-		request: func(ctx context.Context, id string) (*dsr.Record, error) { return newest(id).Request(ctx, id) },
-	}
-}
-
-// aliasing makes a store that hands out what it keeps.
-func aliasing() *fake {
-	s := memory.NewStore()
-	kept := map[string]*dsr.Record{}
-	return &fake{Store: s, request: func(ctx context.Context, id string) (*dsr.Record, error) {
-		if kept[id] == nil {
-			r, err := s.Request(ctx, id)
-			if err != nil {
-				return nil, err
-			}
-			kept[id] = r
-		}
-		return kept[id], nil
-	}}
 }

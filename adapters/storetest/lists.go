@@ -1,168 +1,190 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/godsr/dsr"
 )
 
-func filters(ctx context.Context, newStore func() (dsr.Store, error)) error {
-	s, err := setUp(ctx, newStore)
-	if err != nil {
-		return err
-	}
-	shared := []byte("shared\x00hash")
-	for i, r := range []dsr.Record{
-		{ID: "a", Status: dsr.StatusPending, ExternalID: "x", Lookup: [][]byte{shared}},
-		{ID: "b", Status: dsr.StatusComplete, ExternalID: "x%", Lookup: [][]byte{[]byte("own"), shared}, DueAt: noon},
-		{ID: "c", Status: dsr.StatusError, ExternalID: "X", DueAt: noon.Add(-time.Microsecond), Lookup: [][]byte{[]byte("shared")}},
-		{ID: "d", Status: dsr.StatusPending, DueAt: noon.Add(-time.Hour), Lookup: [][]byte{shared, shared}},
-	} {
-		r.CreatedAt = noon.Add(time.Duration(i) * time.Second)
-		if err := create(ctx, s, r); err != nil {
+// sorting lists nine records, three of which have each time, three a later one
+// and three none; which they are differs from field to field.
+func sorting(ctx context.Context, s dsr.Store) error {
+	group := func(i, k int) int { return (i + k) % 9 / 3 }
+	fields := dsr.TimeFields()
+	for _, i := range []int{4, 8, 1, 6, 3, 0, 7, 2, 5} {
+		rec := dsr.Record{ID: fmt.Sprint("r", i)}
+		for k, field := range fields {
+			if n := group(i, k); n > 0 {
+				setTime(&rec, field, noon.Add(time.Duration(n)*time.Microsecond))
+			}
+		}
+		if err := create(ctx, s, rec); err != nil {
 			return err
 		}
 	}
-	for _, test := range []struct {
-		name   string
-		filter dsr.RequestFilter
-		want   []string
-	}{
-		{"none", dsr.RequestFilter{}, []string{"a", "b", "c", "d"}},
-		{"one status", dsr.RequestFilter{Status: []dsr.Status{dsr.StatusPending}}, []string{"a", "d"}},
-		{"two statuses", dsr.RequestFilter{Status: []dsr.Status{dsr.StatusPending, dsr.StatusError}}, []string{"a", "c", "d"}},
-		{"a status that none has", dsr.RequestFilter{Status: []dsr.Status{dsr.StatusCanceled}}, nil},
-		{"external ID", dsr.RequestFilter{ExternalID: "x"}, []string{"a"}},
-		{"external ID that looks like a pattern", dsr.RequestFilter{ExternalID: "x%"}, []string{"b"}},
-		{"look-up", dsr.RequestFilter{Lookup: shared}, []string{"a", "b", "d"}},
-		{"look-up of a part", dsr.RequestFilter{Lookup: []byte("shared")}, []string{"c"}},
-		{"look-up that none has", dsr.RequestFilter{Lookup: []byte("s")}, nil},
-		{"due", dsr.RequestFilter{DueBefore: noon}, []string{"c", "d"}},
-		{"due later", dsr.RequestFilter{DueBefore: noon.Add(time.Microsecond)}, []string{"b", "c", "d"}},
-		{"due before all", dsr.RequestFilter{DueBefore: noon.Add(-2 * time.Hour)}, nil},
-		{"after", dsr.RequestFilter{After: "b"}, []string{"c", "d"}},
-		{"after the last", dsr.RequestFilter{After: "d"}, nil},
-		{"everything at once", dsr.RequestFilter{
-			Status: []dsr.Status{dsr.StatusPending, dsr.StatusComplete}, Lookup: shared, DueBefore: noon.Add(time.Hour), After: "a", Limit: 5,
-		}, []string{"b", "d"}},
-		{"contradiction", dsr.RequestFilter{ExternalID: "x", DueBefore: noon}, nil},
-	} {
-		found, err := s.Requests(ctx, test.filter)
-		if err != nil {
-			return fmt.Errorf("filter %q: %w", test.name, err)
-		}
-		if got := ids(found); !slices.Equal(got, test.want) {
-			return fmt.Errorf("filter %q returned requests %q, want %q", test.name, got, test.want)
-		}
-	}
-	found, err := s.Requests(ctx, dsr.RequestFilter{ExternalID: "x%"})
-	if err != nil {
-		return err
-	}
-	want := dsr.Record{
-		ID: "b", Version: 1, Status: dsr.StatusComplete, ExternalID: "x%", CreatedAt: noon.Add(time.Second), DueAt: noon,
-		Lookup: [][]byte{[]byte("own"), shared},
-	}
-	return diff(*found[0], want)
-}
-
-// pages reads twenty records of ten ages, page by page, while others come in
-// before, between and after them.
-func pages(ctx context.Context, newStore func() (dsr.Store, error)) error {
-	s, err := setUp(ctx, newStore)
-	if err != nil {
-		return err
-	}
-	var want []string
-	for i := range 20 {
-		want = append(want, fmt.Sprintf("r%02d", i))
-	}
-	for i := len(want) - 1; i >= 0; i-- { // not in the order of the list
-		r := sample(want[i])
-		r.CreatedAt = noon.Add(time.Duration(i/2) * time.Microsecond)
-		if err := create(ctx, s, r); err != nil {
-			return err
-		}
-	}
-	var group sync.WaitGroup
-	var insertErr error
-	group.Go(func() {
-		for i := range 30 {
-			r := sample(fmt.Sprintf("s%02d", i))
-			r.CreatedAt = noon.Add(time.Duration(i-10) * time.Microsecond)
-			if insertErr = create(ctx, s, r); insertErr != nil {
-				return
+	for k, field := range fields {
+		var want []string
+		for n := range 3 {
+			for i := range 9 {
+				if group(i, k) == n {
+					want = append(want, fmt.Sprint("r", i))
+				}
 			}
 		}
-	})
-	var got []string
-	seen := map[string]bool{}
-	var pageErr error
-	var last *dsr.Record
-	for after := ""; ; {
-		page, err := s.Requests(ctx, dsr.RequestFilter{After: after, Limit: 3})
-		if err != nil {
-			pageErr = err
-			break
+		queries := []dsr.RecordQuery{{Sort: field}, {Sort: field, Descending: true}}
+		if field == dsr.TimeCreated {
+			queries = append(queries, dsr.RecordQuery{}, dsr.RecordQuery{Descending: true})
 		}
-		for _, r := range page {
-			if seen[r.ID] {
-				pageErr = fmt.Errorf("request %q came twice", r.ID)
+		for _, q := range queries {
+			want := slices.Clone(want)
+			if q.Descending {
+				slices.Reverse(want)
 			}
-			if last != nil && (r.CreatedAt.Before(last.CreatedAt) || r.CreatedAt.Equal(last.CreatedAt) && r.ID < last.ID) {
-				pageErr = fmt.Errorf("request %q came after %q", r.ID, last.ID)
+			ids, err := listed(ctx, s, q)
+			if err != nil {
+				return err
 			}
-			seen[r.ID], last = true, r
-			if r.ID[0] == 'r' {
-				got = append(got, r.ID)
+			if !slices.Equal(ids, want) {
+				return fmt.Errorf("sorted by %q, descending %t: requests %q, want %q", q.Sort, q.Descending, ids, want)
 			}
 		}
-		if pageErr != nil || len(page) < 3 {
-			break
-		}
-		after = page[len(page)-1].ID
-	}
-	group.Wait()
-	if err := errors.Join(pageErr, insertErr); err != nil {
-		return err
-	}
-	if !slices.Equal(got, want) {
-		return fmt.Errorf("the pages held %q, want %q", got, want)
 	}
 	return nil
 }
 
-func limit(ctx context.Context, newStore func() (dsr.Store, error)) error {
-	s, err := setUp(ctx, newStore)
-	if err != nil {
-		return err
+// pages walks, in every order, through twelve records, three of which have no
+// time, while others come in before, between and after them.
+func pages(ctx context.Context, s dsr.Store) error {
+	at := func(rec dsr.Record, steps int) dsr.Record {
+		for _, field := range dsr.TimeFields() {
+			if steps == 0 {
+				setTime(&rec, field, time.Time{})
+			} else {
+				setTime(&rec, field, noon.Add(time.Duration(steps)*time.Microsecond))
+			}
+		}
+		return rec
 	}
+	var want []string
+	for i := range 12 {
+		want = append(want, fmt.Sprintf("r%02d", i))
+	}
+	for _, i := range []int{7, 2, 11, 4, 9, 0, 5, 10, 1, 6, 3, 8} { // not in the order of any list
+		if err := create(ctx, s, at(sample(want[i]), i/3*10)); err != nil {
+			return err
+		}
+	}
+	more := 0
+	insert := func() error {
+		more++
+		// Before all, among those without a time, equal to some, between, last.
+		steps := []int{0, 10, 15, 20, 30, 99, -5}[more%7]
+		return create(ctx, s, at(sample(fmt.Sprintf("%c%02d", "qrs"[more%3], 20+more)), steps))
+	}
+	for _, field := range dsr.TimeFields() {
+		for _, descending := range []bool{false, true} {
+			got, err := walk(ctx, s, dsr.RecordQuery{Sort: field, Descending: descending, Limit: 5}, insert)
+			if err != nil {
+				return fmt.Errorf("sorted by %q, descending %t: %w", field, descending, err)
+			}
+			got = slices.DeleteFunc(got, func(id string) bool { return !slices.Contains(want, id) })
+			if descending {
+				slices.Reverse(got)
+			}
+			if !slices.Equal(got, want) {
+				return fmt.Errorf("sorted by %q, descending %t: the pages held %q of the requests %q", field, descending, got, want)
+			}
+		}
+	}
+	return numberedPages(ctx, s)
+}
+
+// walk reads all pages by After, and inserts a record after the first page and
+// two more while it goes on.
+func walk(ctx context.Context, s dsr.Store, q dsr.RecordQuery, insert func() error) (ids []string, err error) {
+	var group sync.WaitGroup
+	var insertErr error
+	defer func() {
+		group.Wait()
+		err = errors.Join(err, insertErr)
+	}()
+	seen := map[string]bool{}
+	var last *dsr.Record
+	for n := 0; ; n++ {
+		page, err := s.Requests(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, rec := range page {
+			if seen[rec.ID] {
+				return nil, fmt.Errorf("request %q came twice", rec.ID)
+			}
+			if last != nil {
+				c := cmp.Or(last.Time(q.Sort).Compare(rec.Time(q.Sort)), strings.Compare(last.ID, rec.ID))
+				if c > 0 != q.Descending {
+					return nil, fmt.Errorf("request %q came after %q", rec.ID, last.ID)
+				}
+			}
+			seen[rec.ID], last = true, rec
+			ids = append(ids, rec.ID)
+		}
+		if len(page) < q.Limit {
+			return ids, nil
+		}
+		q.After = &dsr.RecordPlace{Time: last.Time(q.Sort), ID: last.ID}
+		switch n {
+		case 0:
+			if err := insert(); err != nil {
+				return nil, err
+			}
+		case 1:
+			group.Go(func() { insertErr = errors.Join(insert(), insert()) })
+		}
+	}
+}
+
+// numberedPages reads the pages by Offset, while nothing changes.
+func numberedPages(ctx context.Context, s dsr.Store) error {
+	for _, descending := range []bool{false, true} {
+		want, err := listed(ctx, s, dsr.RecordQuery{Descending: descending, Limit: 1000})
+		if err != nil {
+			return err
+		}
+		for offset := 0; offset < len(want)+7; offset += 7 {
+			q := dsr.RecordQuery{Descending: descending, Offset: offset, Limit: 7}
+			page, err := listed(ctx, s, q)
+			if err != nil {
+				return err
+			}
+			if part := want[min(offset, len(want)):min(offset+7, len(want))]; !slices.Equal(page, part) {
+				return fmt.Errorf("offset %d, descending %t: the page held %q, want %q", offset, descending, page, part)
+			}
+		}
+	}
+	return nil
+}
+
+func limit(ctx context.Context, s dsr.Store) error {
 	for i := range 103 {
 		if err := create(ctx, s, dsr.Record{ID: fmt.Sprintf("r%03d", i), CreatedAt: noon}); err != nil {
 			return err
 		}
 	}
 	for limit, want := range map[int]int{0: 100, 1: 1, 2: 2, 102: 102, 103: 103, 1000: 103} {
-		found, err := s.Requests(ctx, dsr.RequestFilter{Limit: limit})
+		ids, err := listed(ctx, s, dsr.RecordQuery{Limit: limit})
 		if err != nil {
 			return err
 		}
-		if len(found) != want {
-			return fmt.Errorf("limit %d returned %d requests, want %d", limit, len(found), want)
+		if len(ids) != want {
+			return fmt.Errorf("limit %d returned %d requests, want %d", limit, len(ids), want)
 		}
 	}
 	return nil
-}
-
-func ids(records []*dsr.Record) []string {
-	var list []string
-	for _, r := range records {
-		list = append(list, r.ID)
-	}
-	return list
 }

@@ -8,6 +8,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/godsr/dsr"
@@ -20,32 +21,59 @@ type Check struct {
 	// Explanation says what must hold, and is shown when it does not.
 	Explanation string
 	// Run returns an error that says what the store did wrong. It calls
-	// newStore for an empty store, as often as it needs one.
+	// newStore once, for an empty store, which it leaves open unless the
+	// check is about closing it.
 	Run func(ctx context.Context, newStore func() (dsr.Store, error)) error
 }
 
 // Checks returns all checks. They are independent of each other.
 func Checks() []Check {
 	return []Check{
-		{"not found", "a request that does not exist is ErrNotFound; its journal and its events are empty", notFound},
-		{"round trip", "a record is returned as it was committed, in its newest version", roundTrip},
-		{"conflict", "a change that expects another version than the stored one is refused with ErrConflict", conflict},
-		{"atomic", "of a change that is refused, nothing is stored", atomic},
-		{"one winner", "of many changes that expect the same version, exactly one is stored", oneWinner},
-		{"canceled", "a commit under a context that is over fails and stores nothing", canceled},
-		{"hostile ids", "an ID is taken literally, or refused with nothing stored", hostileIDs},
-		{"separate", "a change of one request leaves all others as they are", separate},
-		{"times", "times keep their microsecond, whatever their zone; the zero time stays zero", times},
-		{"shredded", "a key that a newer version lacks is gone", shredded},
-		{"filters", "a filter selects exactly, and its fields are joined by AND", filters},
-		{"pages", "pages that follow each other hold every record once, by CreatedAt and then by ID, while others insert", pages},
-		{"limit", "a page holds at most Limit records, 100 unless told", limit},
-		{"journal order", "chunks are numbered from 1 without a gap, and are returned in order, after and limit observed", journalOrder},
-		{"ticks", "a tick marks its chunk with its counts, and no other", ticks},
-		{"drop", "DropJournal deletes the whole journal; what is appended then starts from 1", drop},
-		{"events order", "events are returned as they were added, oldest first", eventsOrder},
-		{"copies given", "what a caller changes after Commit does not reach the store", copiesGiven},
-		{"copies returned", "what a caller changes in a returned value does not reach the store", copiesReturned},
+		{"not found", "a request that does not exist is ErrNotFound; its journal, its events and its audit trail are empty", on(notFound, "r1")},
+		{"round trip", "a record is returned as it was committed, in its newest version", on(roundTrip)},
+		{"conflict", "a change that expects another version than the stored one is refused with ErrConflict", on(conflict, "r1")},
+		{"expired holder", "a change under an epoch below the stored one is refused with ErrConflict", on(expiredHolder, "r1")},
+		{"atomic", "of a change that is refused, nothing is stored", on(atomic, "r1")},
+		{"one winner", "of many changes that expect the same version, exactly one is stored", on(oneWinner)},
+		{"canceled", "a write under a context that is over fails and stores nothing; one that is canceled on its way is stored as a whole or not at all", on(canceled, "r1")},
+		{"hostile ids", "an ID is taken literally, or refused with nothing stored", on(hostileIDs)},
+		{"separate", "a change of one request leaves all others as they are", on(separate, "r1", "r10", "R1")},
+		{"times", "times keep their microsecond, whatever their zone; the zero time stays zero", on(times)},
+		{"shredded", "a key that a newer version lacks is gone", on(shredded, "r1")},
+		{"removed", "a request is removed with all that hangs on it but its audit trail, and nothing else is", on(removed)},
+		{"removed twice", "removing a request that is not there is no error", on(removedTwice, "r1", "r2")},
+		{"filters", "a query selects exactly, and its fields are joined by AND", on(filters)},
+		{"counts", "a count is that of the whole list, whatever After, Offset and Limit are", on(counts)},
+		{"sorting", "lists are sorted by the given time and then by ID, records without that time first, or the other way round", on(sorting)},
+		{"pages", "pages that follow each other hold every record once, in order, while others insert", on(pages)},
+		{"limit", "a page holds at most Limit records, 100 unless told", on(limit)},
+		{"journal order", "chunks are numbered from 1 without a gap, and are returned in order, after and limit observed", on(journalOrder, "r1", "r2")},
+		{"ticks", "a tick marks its chunk with its counts, and no other", on(ticks, "r1")},
+		{"drop", "DropJournal deletes the whole journal and only that; what is appended then starts from 1", on(drop, "r1")},
+		{"events order", "events are numbered from 1 as they are added, and are returned in order, after and limit observed", on(eventsOrder, "r1", "r2")},
+		{"drop log", "DropEvents deletes the whole log and only that; what is added then starts from 1", on(dropLog, "r1")},
+		{"audit order", "audit entries are returned by request ID and number, after, limit and request observed", on(auditOrder)},
+		{"unsigned heads", "the ends of all chains that grew since a checkpoint held them are listed by request ID, and no others", on(unsignedHeads)},
+		{"checkpoints", "checkpoints are numbered from 1 without a gap, any other number is ErrConflict, and they are returned as saved", on(checkpoints)},
+		{"copies given", "what is given to a store is left as it is, and what a caller changes in it later does not reach the store", on(copiesGiven)},
+		{"copies returned", "what a caller changes in a returned value does not reach the store", on(copiesReturned)},
+		{"closed", "a store that can be closed can be closed twice, and answers with an error from then on", on(closed, "r1")},
+	}
+}
+
+// on makes a check of one store that has records of those IDs.
+func on(check func(context.Context, dsr.Store) error, ids ...string) func(context.Context, func() (dsr.Store, error)) error {
+	return func(ctx context.Context, newStore func() (dsr.Store, error)) error {
+		s, err := newStore()
+		if err != nil {
+			return fmt.Errorf("make a store: %w", err)
+		}
+		for _, id := range ids {
+			if err := create(ctx, s, sample(id)); err != nil {
+				return err
+			}
+		}
+		return check(ctx, s)
 	}
 }
 
