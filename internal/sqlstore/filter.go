@@ -58,8 +58,13 @@ type term struct {
 	exact bool
 	// time is the column of a range of times.
 	time string
+	// open is set for what keeps to the indexes of unfinished requests.
+	open bool
 	// plain is set when expr has no such marks.
 	plain bool
+	// vague is set when also a database that knows its data misjudges how
+	// many requests match.
+	vague bool
 	// scan is set when no index helps.
 	scan bool
 }
@@ -140,7 +145,7 @@ func (d *Dialect) terms(ctx context.Context, c Conn, q *Query) (list []term, non
 		list = append(list, t)
 	}
 	if q.Unfinished {
-		list = append(list, term{expr: "@open = 1"})
+		list = append(list, term{expr: "@open = 1", open: true})
 	}
 	if !q.Deleted {
 		list = append(list, term{expr: "@deleted = 0", scan: true})
@@ -162,8 +167,9 @@ func (d *Dialect) prefix(folded string) term {
 	start := []rune(folded)
 	start = start[:min(len(start), indexed)]
 	t := term{
-		expr: fmt.Sprintf("@external_folded <> '' AND substr(@external_folded, 1, %d) >= ?", indexed),
-		args: []any{string(start)},
+		expr:  fmt.Sprintf("@external_folded <> '' AND substr(@external_folded, 1, %d) >= ?", indexed),
+		args:  []any{string(start)},
+		vague: true,
 	}
 	if above := next(start); above != "" {
 		t.expr += fmt.Sprintf(" AND substr(@external_folded, 1, %d) < ?", indexed)
@@ -224,9 +230,9 @@ func (d *Dialect) actionSets(ctx context.Context, c Conn, actions []string) (set
 		}
 		return err
 	}, strings.ReplaceAll(`WITH RECURSIVE sets (actions) AS (
-		(SELECT actions FROM `+table+` ORDER BY actions LIMIT 1)
+		SELECT min(actions) FROM `+table+`
 		UNION ALL
-		SELECT (SELECT r.actions FROM `+table+` AS r WHERE r.actions > sets.actions ORDER BY r.actions LIMIT 1) FROM sets WHERE sets.actions IS NOT NULL
+		SELECT (SELECT min(r.actions) FROM `+table+` AS r WHERE r.actions > sets.actions) FROM sets WHERE sets.actions IS NOT NULL
 	) SELECT actions FROM sets WHERE actions IS NOT NULL`, "??", "?"))
 	return sets, err
 }

@@ -84,26 +84,33 @@ func (d *Dialect) place(sort string, q *Query) (term, error) {
 }
 
 // driver returns the term by which to gather the requests, or -1 to walk along
-// an index in the order wanted. Databases that know their data are not asked.
+// an index in the order wanted.
 func (d *Dialect) driver(ctx context.Context, c Conn, terms []term, sort string) (int, error) {
+	others, columns := 0, 0
 	for i := range terms {
 		if terms[i].exact {
 			return i, nil
 		}
-	}
-	if !d.Guide {
-		return -1, nil
+		// One that has an index in this order, or only bounds the walk, needs
+		// no help if there is no other.
+		switch t := &terms[i]; {
+		case t.scan || t.time == sort && sort != "":
+		case t.open && (sort == "created_at" || sort == "deadline_at"):
+		case t.column != "" && sort == "created_at" && columns == 0:
+			columns++
+		default:
+			others++
+		}
 	}
 	best, fewest := -1, few
 	for i := range terms {
-		// One that only bounds the walk need not be counted.
-		if terms[i].scan || terms[i].time == sort && sort != "" && len(terms) <= 2 {
+		if terms[i].scan || !d.Guide && !terms[i].vague || others == 0 {
 			continue
 		}
 		matches := few + 1
-		some := squirrel.Select("1").From(d.Prefix+"requests").Where(terms[i].sql(false)).Suffix("LIMIT ?", few+1)
+		some, args, _ := squirrel.Select("1").From(d.Prefix+"requests").Where(terms[i].sql(false)).Suffix("LIMIT ?", few+1).ToSql()
 		if err := query(ctx, c, func(scan func(dest ...any) error) error { return scan(&matches) },
-			d.build().Select("count(*)").FromSelect(some, "some")); err != nil {
+			statement{d, "SELECT count(*) FROM (" + some + ") AS some_requests", args}); err != nil {
 			return -1, err
 		}
 		if matches <= fewest {
@@ -123,13 +130,18 @@ func (d *Dialect) page(q *Query, sort string, terms []term, place term, driver i
 	}
 	arm := func(value string) squirrel.SelectBuilder {
 		s := squirrel.Select(columns...).From(d.Prefix + "requests")
+		if !d.Guide && driver >= 0 && !terms[driver].exact {
+			// The offset keeps both parts from being planned as one.
+			some := squirrel.Select("*").From(d.Prefix + "requests").Where(terms[driver].sql(false)).Suffix("OFFSET 0")
+			s = squirrel.Select(columns...).FromSelect(some, "requests")
+		}
 		for i := range terms {
 			t := &terms[i]
 			if i == along {
 				s = s.Where(squirrel.Eq{t.column: value})
 				continue
 			}
-			walked := driver < 0 && (t.time == sort || along < 0 && t.expr == "@open = 1" && (sort == "created_at" || sort == "deadline_at"))
+			walked := driver < 0 && (t.time == sort || along < 0 && t.open && (sort == "created_at" || sort == "deadline_at"))
 			s = s.Where(t.sql(d.Guide && i != driver && !walked))
 		}
 		if place.expr != "" {
@@ -150,15 +162,16 @@ func (d *Dialect) page(q *Query, sort string, terms []term, place term, driver i
 	if q.Offset > 0 {
 		tail, args = tail+" OFFSET ?", append(args, q.Offset)
 	}
-	values := []string{""}
-	if along >= 0 {
-		values = terms[along].values
+	if along < 0 {
+		text, all, _ := arm("").ToSql() // no part of it can fail
+		return statement{d, text + tail, append(all, args...)}
 	}
-	arms := make([]string, len(values))
+	var arms []string
 	var all []any
-	for i, value := range values {
-		text, armArgs, _ := arm(value).ToSql() // no part of it can fail
-		arms[i], all = text, append(all, armArgs...)
+	for _, value := range terms[along].values {
+		text, armArgs, _ := arm(value).ToSql()
+		arms = append(arms, "SELECT * FROM ("+text+" ORDER BY "+order+" LIMIT ?) AS walk")
+		all = append(append(all, armArgs...), limit+max(q.Offset, 0))
 	}
 	return statement{d, strings.Join(arms, " UNION ALL ") + tail, append(all, args...)}
 }

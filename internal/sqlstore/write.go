@@ -82,7 +82,7 @@ func (d *Dialect) writeRecord(ctx context.Context, c Conn, ch *Change) error {
 		}
 		update := d.build().Update(d.Prefix + "requests")
 		for i, column := range all {
-			if column == "id" || i < len(stored) && reflect.DeepEqual(stored[i], plain(values[i])) {
+			if column == "id" || column != "version" && i < len(stored) && reflect.DeepEqual(stored[i], plain(values[i])) {
 				continue
 			}
 			update = update.Set(column, values[i])

@@ -16,7 +16,6 @@ import (
 	"github.com/godsr/dsr/adapters/pgstore"
 	"github.com/godsr/dsr/adapters/sqlitestore"
 	"github.com/godsr/dsr/graph"
-	"github.com/godsr/dsr/internal/dbtest"
 )
 
 // listed is how many requests the lists of the benchmark are of.
