@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,10 +31,11 @@ const (
 	patience = 10 * time.Second
 )
 
-// Commit implements [dsr.Store]. A change that drops the journal and appends
-// to it replaces it; ticks may mark chunks that the same change appends. Zero
-// bytes and invalid UTF-8 are replaced in failures and messages, and refused in
-// every other text. A change that meets a deadlock or a serialization failure
+// Commit implements [dsr.Store]. A change that drops the journal, or the log,
+// and appends to it replaces it; ticks may mark chunks that the same change
+// appends. A request whose ID was removed may come again, from version 1; its
+// audit trail goes on where it stood. Zero bytes and invalid UTF-8 are replaced
+// in failures and messages, and refused in every other text. A change that meets a deadlock or a serialization failure
 // is tried again, up to five times in all.
 //
 // A context that ends while the transaction is being committed does not stop
@@ -44,35 +47,81 @@ func (s *Store) Commit(ctx context.Context, ch *dsr.StoreChange) error {
 		return fmt.Errorf("pgstore: %w", err)
 	}
 	err := cleanTexts(rows, ch.Record.Keys)
-	for attempt := 1; err == nil; attempt++ {
-		if err = s.commit(ctx, rows, ch.Record.Keys); err == nil {
-			return nil
-		}
-		if attempt == attempts || !transient(err) {
-			break
-		}
-		pause := time.NewTimer(rand.N(2 * wait << (attempt - 1)))
-		select {
-		case <-ctx.Done():
-			err = ctx.Err()
-		case <-pause.C:
-			err = nil
-		}
-		pause.Stop()
+	if err == nil {
+		err = again(ctx, func() error { return s.commit(ctx, rows, ch) })
+	}
+	if err == nil {
+		return nil
 	}
 	return fmt.Errorf("pgstore: request %q: %w", ch.Record.ID, plain(err))
 }
 
-func (s *Store) commit(ctx context.Context, rows *sqlstore.Change, keys map[string][]byte) error {
+// again tries what lost to other transactions.
+func again(ctx context.Context, try func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := try()
+		if err == nil || attempt == attempts || !transient(err) {
+			return err
+		}
+		pause := time.NewTimer(rand.N(2 * wait << (attempt - 1)))
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		case <-pause.C:
+		}
+	}
+}
+
+func (s *Store) commit(ctx context.Context, rows *sqlstore.Change, ch *dsr.StoreChange) error {
+	return s.write(ctx, func(tx pgx.Tx) error {
+		if err := s.dialect.Write(ctx, conn{tx: tx, caches: s.caches}, rows); err != nil {
+			return err
+		}
+		if !rows.Remove { // with which they go
+			if err := s.writeKeys(ctx, tx, *rows.Record.ID, ch.Record.Keys); err != nil {
+				return err
+			}
+		}
+		if s.inTx == nil {
+			return nil
+		}
+		if err := s.inTx(ctx, tx, ch); err != nil {
+			return &hookError{err}
+		}
+		return nil
+	})
+}
+
+// SaveCheckpoint implements [dsr.AuditStore].
+func (s *Store) SaveCheckpoint(ctx context.Context, c *dsr.Checkpoint) error {
+	err := unstorable("ID of a request", requestIDs(c.Heads)...)
+	if err == nil {
+		row := checkpointRow(c)
+		err = again(ctx, func() error {
+			return s.write(ctx, func(tx pgx.Tx) error {
+				return s.dialect.SaveCheckpoint(ctx, conn{tx: tx, caches: s.caches}, row)
+			})
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("pgstore: checkpoint %d: %w", c.Seq, plain(err))
+	}
+	return nil
+}
+
+func requestIDs(heads []dsr.AuditHead) []string {
+	return convert(heads, func(h dsr.AuditHead) string { return h.RequestID })
+}
+
+// write commits what f writes, or nothing of it.
+func (s *Store) write(ctx context.Context, f func(tx pgx.Tx) error) error {
 	tx, err := s.begin(ctx, pgx.TxOptions{BeginQuery: beginWrite})
 	if err != nil {
 		return err
 	}
 	defer rollback(ctx, tx)
-	if err := s.dialect.Write(ctx, conn{tx, s.caches}, rows); err != nil {
-		return err
-	}
-	if err := s.writeKeys(ctx, tx, *rows.Record.ID, keys); err != nil {
+	if err := f(tx); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -110,34 +159,44 @@ func rollback(ctx context.Context, tx pgx.Tx) {
 
 // cleanTexts makes the texts such as PostgreSQL takes, or says which cannot be.
 func cleanTexts(rows *sqlstore.Change, keys map[string][]byte) error {
-	refused := ""
-	check := func(what, text string) {
-		if refused == "" && !storable(text) {
-			refused = what
-		}
-	}
-	check("ID", *rows.Record.ID)
-	check("external ID", *rows.Record.ExternalID)
-	check("policy", *rows.Record.Policy)
-	check("status", *rows.Record.Status)
-	check("stage", *rows.Record.Stage)
-	for purpose := range keys {
-		check("purpose of a key", purpose)
-	}
+	r := &rows.Record
+	err := firstOf(
+		unstorable("ID", *r.ID), unstorable("external ID", *r.ExternalID), unstorable("policy", *r.Policy),
+		unstorable("actions", r.Actions.Join()), unstorable("location", *r.Location),
+		unstorable("status", *r.Status), unstorable("stage", *r.Stage),
+		unstorable("purpose of a key", slices.Collect(maps.Keys(keys))...),
+	)
 	for _, chunk := range rows.Append {
-		check("step of a journal chunk", *chunk.Step)
+		err = firstOf(err, unstorable("step of a journal chunk", *chunk.Step))
 	}
-	for i, event := range rows.Events {
-		check("kind of an event", event.Kind)
-		check("collection of an event", event.Collection)
-		e := *event // what was given stays the caller's
-		e.Message = prose(e.Message)
-		rows.Events[i] = &e
+	for i, e := range rows.Events {
+		err = firstOf(err, unstorable("kind of an event", *e.Kind), unstorable("collection of an event", *e.Collection),
+			unstorable("connection of an event", *e.Connection), unstorable("action of an event", *e.Action),
+			unstorable("status of an event", *e.Status))
+		message := prose(*e.Message) // what was given stays the caller's
+		rows.Events[i].Message = &message
 	}
-	failure := prose(*rows.Record.Failure)
-	rows.Record.Failure = &failure
-	if refused != "" {
-		return fmt.Errorf("its %s holds a zero byte or is no UTF-8, which PostgreSQL cannot store", refused)
+	for _, e := range rows.Audit {
+		err = firstOf(err, unstorable("action of an audit entry", e.Action), unstorable("actor of an audit entry", e.Actor))
+	}
+	failure := prose(*r.Failure)
+	r.Failure = &failure
+	return err
+}
+
+// unstorable is an error if PostgreSQL cannot store one of the texts.
+func unstorable(what string, texts ...string) error {
+	if slices.ContainsFunc(texts, func(text string) bool { return !storable(text) }) {
+		return fmt.Errorf("its %s holds a zero byte or is no UTF-8, which PostgreSQL cannot store", what)
+	}
+	return nil
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

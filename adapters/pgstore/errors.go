@@ -43,10 +43,21 @@ func transient(err error) bool {
 	return pgconn.SafeToRetry(err)
 }
 
+// hookError is what [Options.InTx] returned.
+type hookError struct{ err error }
+
+func (e *hookError) Error() string { return "InTx: " + e.err.Error() }
+
+func (e *hookError) Unwrap() error { return e.err }
+
 // plain replaces an error of the server, whose message and details may quote
 // what is stored, by one that says what to do. Other errors pass: they are of
 // contexts, of the network, or ours.
 func plain(err error) error {
+	var hook *hookError
+	if errors.As(err, &hook) {
+		return fmt.Errorf("InTx: %w", plain(hook.err))
+	}
 	var refused *pgconn.PgError
 	if !errors.As(err, &refused) {
 		return err

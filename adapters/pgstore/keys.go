@@ -7,29 +7,27 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// readKeys returns the wrapped keys of requests, by ID and purpose.
-func (s *Store) readKeys(ctx context.Context, tx pgx.Tx, ids []string) (map[string]map[string][]byte, error) {
-	keys := map[string]map[string][]byte{}
-	err := conn{tx: tx}.Query(ctx, func(scan func(dest ...any) error) error {
-		var id, purpose string
+// readKeys returns the wrapped keys of a request by purpose; none are nil.
+func (s *Store) readKeys(ctx context.Context, tx pgx.Tx, id string) (keys map[string][]byte, err error) {
+	err = conn{tx: tx}.Query(ctx, func(scan func(dest ...any) error) error {
+		var purpose string
 		var wrapped []byte
-		err := scan(&id, &purpose, &wrapped)
-		if keys[id] == nil {
-			keys[id] = map[string][]byte{}
+		err := scan(&purpose, &wrapped)
+		if keys == nil {
+			keys = map[string][]byte{}
 		}
-		keys[id][purpose] = wrapped
+		keys[purpose] = wrapped
 		return err
-	}, "SELECT request_id, purpose, wrapped FROM "+s.prefix+"keys WHERE request_id = ANY($1)", ids)
+	}, "SELECT purpose, wrapped FROM "+s.prefix+"keys WHERE request_id = $1", id)
 	return keys, err
 }
 
 // writeKeys leaves the rows alone that are right already.
 func (s *Store) writeKeys(ctx context.Context, tx pgx.Tx, id string, keys map[string][]byte) error {
-	stored, err := s.readKeys(ctx, tx, []string{id})
+	old, err := s.readKeys(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	old := stored[id]
 	for purpose := range old {
 		if _, kept := keys[purpose]; kept {
 			continue

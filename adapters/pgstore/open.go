@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type Store struct {
 	conns   int // that the pool may hold
 	// caches is set when the pool prepares statements and keeps them.
 	caches bool
+	inTx   func(ctx context.Context, tx pgx.Tx, ch *dsr.StoreChange) error
 }
 
 var _ dsr.Store = (*Store)(nil)
@@ -36,6 +38,13 @@ type Options struct {
 	// Schema is where the tables lie. It is taken literally, and created
 	// when it is missing. Defaults to "dsr".
 	Schema string
+	// InTx is called in the transaction of every commit, after the change
+	// was written and before it is committed: what it does there is stored
+	// if and only if the change is. An executor enqueues its jobs so. An
+	// error from it undoes the change, and Commit returns it. It must
+	// neither end the transaction nor change what it is given, and is called
+	// again when the change is tried again. Defaults to none.
+	InTx func(ctx context.Context, tx pgx.Tx, ch *dsr.StoreChange) error
 }
 
 // Open returns the store in a schema of the pool's database, after bringing its
@@ -52,10 +61,11 @@ func Open(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Store, error
 	if pool == nil {
 		return nil, errors.New("pgstore: a pool of connections is needed")
 	}
-	schema := "dsr"
-	if opts != nil && opts.Schema != "" {
-		schema = opts.Schema
+	o := Options{}
+	if opts != nil {
+		o = *opts
 	}
+	schema := cmp.Or(o.Schema, "dsr")
 	if len(schema) > maxName || !storable(schema) {
 		return nil, fmt.Errorf("pgstore: schema %q: a name has at most %d bytes of UTF-8 and no zero byte", schema, maxName)
 	}
@@ -63,7 +73,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Store, error
 	config := pool.Config()
 	mode := config.ConnConfig.DefaultQueryExecMode
 	s := &Store{
-		pool: pool, schema: schema, prefix: prefix, conns: int(config.MaxConns),
+		pool: pool, schema: schema, prefix: prefix, conns: int(config.MaxConns), inTx: o.InTx,
 		caches: mode == pgx.QueryExecModeCacheStatement || mode == pgx.QueryExecModeCacheDescribe,
 		dialect: &sqlstore.Dialect{
 			Dollar: true,
@@ -71,7 +81,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Store, error
 			Prefix:     strings.ReplaceAll(prefix, "?", "??"),
 			EncodeTime: encodeTime,
 			ScanTime:   scanTime,
-			IsDue:      "due_at > '-infinity'",
+			Position:   "strpos",
 			Conflict:   dsr.ErrConflict,
 			NotFound:   dsr.ErrNotFound,
 		},

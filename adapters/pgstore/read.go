@@ -8,19 +8,21 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/internal/sqlstore"
 )
 
-// Request implements [dsr.Store].
+// Request implements [dsr.RequestReader].
 func (s *Store) Request(ctx context.Context, id string) (*dsr.Record, error) {
 	record := new(dsr.Record)
-	err := s.read(ctx, func(tx pgx.Tx) error {
+	err := s.read(ctx, func(tx pgx.Tx) (err error) {
 		if !storable(id) {
 			return dsr.ErrNotFound
 		}
-		if err := s.dialect.Request(ctx, conn{tx, s.caches}, id, recordRow(record)); err != nil {
+		if err := s.dialect.Request(ctx, conn{tx: tx, caches: s.caches}, id, recordRow(record)); err != nil {
 			return err
 		}
-		return s.addKeys(ctx, tx, []*dsr.Record{record})
+		record.Keys, err = s.readKeys(ctx, tx, id)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: request %q: %w", id, err)
@@ -28,24 +30,18 @@ func (s *Store) Request(ctx context.Context, id string) (*dsr.Record, error) {
 	return record, nil
 }
 
-// Requests implements [dsr.Store]: records come by CreatedAt, then by the bytes
-// of their ID.
-func (s *Store) Requests(ctx context.Context, f dsr.RequestFilter) ([]*dsr.Record, error) {
+// Requests implements [dsr.RequestReader]. IDs are ordered by their bytes.
+func (s *Store) Requests(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record, error) {
 	var records []*dsr.Record
 	err := s.read(ctx, func(tx pgx.Tx) error {
-		filter := filterRow(&f)
-		if !storable(f.After) {
-			return fmt.Errorf("request %q, after which to list: %w", f.After, dsr.ErrNotFound)
+		if q.After != nil && !storable(q.After.ID) {
+			return fmt.Errorf("request %q, after which to list: %w", q.After.ID, dsr.ErrNotFound)
 		}
-		// What cannot be stored selects nothing.
-		filter.Status = slices.DeleteFunc(filter.Status, func(status string) bool { return !storable(status) })
-		if len(filter.Status) == 0 && len(f.Status) > 0 || !storable(f.ExternalID) {
+		row, none := storableQuery(&q)
+		if none {
 			return nil
 		}
-		if err := s.dialect.Requests(ctx, conn{tx, s.caches}, filter, recordList(&records)); err != nil {
-			return err
-		}
-		return s.addKeys(ctx, tx, records)
+		return s.dialect.Requests(ctx, conn{tx: tx, caches: s.caches, once: true}, row, recordList(&records))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: list requests: %w", err)
@@ -53,29 +49,45 @@ func (s *Store) Requests(ctx context.Context, f dsr.RequestFilter) ([]*dsr.Recor
 	return records, nil
 }
 
-func (s *Store) addKeys(ctx context.Context, tx pgx.Tx, records []*dsr.Record) error {
-	if len(records) == 0 {
-		return nil
+// CountRequests implements [dsr.RequestReader].
+func (s *Store) CountRequests(ctx context.Context, q dsr.RecordQuery) (count int64, err error) {
+	err = s.read(ctx, func(tx pgx.Tx) (err error) {
+		row, none := storableQuery(&q)
+		if none {
+			return nil
+		}
+		count, err = s.dialect.CountRequests(ctx, conn{tx: tx, caches: s.caches, once: true}, row)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("pgstore: count requests: %w", err)
 	}
-	ids := make([]string, len(records))
-	for i, record := range records {
-		ids[i] = record.ID
-	}
-	keys, err := s.readKeys(ctx, tx, ids)
-	for _, record := range records {
-		record.Keys = keys[record.ID]
-	}
-	return err
+	return count, nil
 }
 
-// Journal implements [dsr.Store]. A limit of 0 or less means all chunks.
+// storableQuery leaves out what cannot be stored and so selects nothing. none
+// is set when nothing is left to select by.
+func storableQuery(q *dsr.RecordQuery) (row *sqlstore.Query, none bool) {
+	row = queryRow(q)
+	for _, list := range []*[]string{&row.Status, &row.Policies, &row.Actions} {
+		given := len(*list)
+		*list = slices.DeleteFunc(slices.Clone(*list), func(text string) bool { return !storable(text) })
+		none = none || given > 0 && len(*list) == 0
+	}
+	for _, text := range []string{row.ExternalID, row.ExternalPrefix, row.Text, row.Location} {
+		none = none || !storable(text)
+	}
+	return row, none
+}
+
+// Journal implements [dsr.LogReader]. A limit of 0 or less means all chunks.
 func (s *Store) Journal(ctx context.Context, requestID string, after, limit int) ([]dsr.JournalChunk, error) {
 	var chunks []dsr.JournalChunk
 	err := s.read(ctx, func(tx pgx.Tx) error {
 		if !storable(requestID) {
 			return nil
 		}
-		return s.dialect.Journal(ctx, conn{tx, s.caches}, requestID, after, limit, chunkList(&chunks))
+		return s.dialect.Journal(ctx, conn{tx: tx, caches: s.caches}, requestID, after, limit, chunkList(&chunks))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: request %q: journal: %w", requestID, err)
@@ -83,19 +95,66 @@ func (s *Store) Journal(ctx context.Context, requestID string, after, limit int)
 	return chunks, nil
 }
 
-// Events implements [dsr.Store].
-func (s *Store) Events(ctx context.Context, requestID string) ([]dsr.Event, error) {
+// Events implements [dsr.LogReader]. A limit of 0 or less means all lines.
+func (s *Store) Events(ctx context.Context, requestID string, after int64, limit int) ([]dsr.Event, error) {
 	var events []dsr.Event
 	err := s.read(ctx, func(tx pgx.Tx) error {
 		if !storable(requestID) {
 			return nil
 		}
-		return s.dialect.Events(ctx, conn{tx, s.caches}, requestID, eventList(&events))
+		return s.dialect.Events(ctx, conn{tx: tx, caches: s.caches}, requestID, after, limit, eventList(&events))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: request %q: events: %w", requestID, err)
 	}
 	return events, nil
+}
+
+// AuditEntries implements [dsr.LogReader]. A limit of 0 or less means all
+// entries.
+func (s *Store) AuditEntries(ctx context.Context, requestID string, after dsr.AuditPlace, limit int) ([]dsr.AuditEntry, error) {
+	var entries []sqlstore.AuditEntry
+	err := s.read(ctx, func(tx pgx.Tx) (err error) {
+		switch {
+		case !storable(requestID):
+			return nil
+		case !storable(after.RequestID):
+			return fmt.Errorf("request %q, after which to list: %w", after.RequestID, dsr.ErrNotFound)
+		}
+		entries, err = s.dialect.AuditEntries(ctx, conn{tx: tx, caches: s.caches}, requestID, sqlstore.AuditPlace(after), limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pgstore: audit trail: %w", err)
+	}
+	return auditEntries(entries), nil
+}
+
+// UnsignedHeads implements [dsr.AuditStore]. A limit of 0 or less means all
+// heads.
+func (s *Store) UnsignedHeads(ctx context.Context, limit int) ([]dsr.AuditHead, error) {
+	var heads []sqlstore.AuditHead
+	err := s.read(ctx, func(tx pgx.Tx) (err error) {
+		heads, err = s.dialect.UnsignedHeads(ctx, conn{tx: tx, caches: s.caches}, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pgstore: unsigned heads: %w", err)
+	}
+	return auditHeads(heads), nil
+}
+
+// Checkpoints implements [dsr.AuditStore]. A limit of 0 means all checkpoints.
+func (s *Store) Checkpoints(ctx context.Context, after int64, limit int) ([]dsr.Checkpoint, error) {
+	var list []sqlstore.Checkpoint
+	err := s.read(ctx, func(tx pgx.Tx) (err error) {
+		list, err = s.dialect.Checkpoints(ctx, conn{tx: tx, caches: s.caches}, after, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pgstore: checkpoints: %w", err)
+	}
+	return checkpoints(list), nil
 }
 
 // read calls f with one unchanging view of the database.

@@ -1,18 +1,28 @@
 package pgstore
 
 import (
+	"slices"
+
 	"github.com/godsr/dsr"
 	"github.com/godsr/dsr/internal/sqlstore"
 )
 
 func recordRow(r *dsr.Record) sqlstore.Record {
 	return sqlstore.Record{
-		ID: &r.ID, Version: &r.Version, Epoch: &r.Epoch,
-		ExternalID: &r.ExternalID, Policy: &r.Policy, Status: (*string)(&r.Status), Stage: (*string)(&r.Stage), Failure: &r.Failure,
-		LeaseUntil: &r.LeaseUntil, RequestedAt: &r.RequestedAt, CreatedAt: &r.CreatedAt,
-		UpdatedAt: &r.UpdatedAt, FinishedAt: &r.FinishedAt, DueAt: &r.DueAt,
-		Identity: &r.Identity, Plan: &r.Plan, Outcomes: &r.Outcomes, Lookup: &r.Lookup,
+		ID: &r.ID, Version: &r.Version, Epoch: &r.Epoch, AuditSeq: &r.AuditSeq,
+		ExternalID: &r.ExternalID, Policy: &r.Policy, Status: (*string)(&r.Status), Stage: (*string)(&r.Stage),
+		Failure: &r.Failure, Location: &r.Location, Actions: sqlstore.WordsOf(&r.Actions),
+		LeaseUntil: &r.LeaseUntil, RequestedAt: &r.RequestedAt, CreatedAt: &r.CreatedAt, UpdatedAt: &r.UpdatedAt,
+		StartedAt: &r.StartedAt, FailedAt: &r.FailedAt, FinishedAt: &r.FinishedAt, DeletedAt: &r.DeletedAt,
+		DeadlineAt: &r.DeadlineAt, DueAt: &r.DueAt,
+		Identity: &r.Identity, Details: &r.Details, State: &r.State, AuditHash: &r.AuditHash,
+		Plan: &r.Plan, Outcomes: &r.Outcomes, Lookup: &r.Lookup,
+		Ended: ended(r.Status),
 	}
+}
+
+func ended(s dsr.Status) bool {
+	return s == dsr.StatusComplete || s == dsr.StatusDenied || s == dsr.StatusCanceled
 }
 
 func chunkRow(c *dsr.JournalChunk) sqlstore.Chunk {
@@ -21,8 +31,18 @@ func chunkRow(c *dsr.JournalChunk) sqlstore.Chunk {
 	}
 }
 
+func eventRow(e *dsr.Event) sqlstore.Event {
+	return sqlstore.Event{
+		Seq: &e.Seq, Time: &e.Time, Kind: &e.Kind, Collection: &e.Collection, Connection: &e.Connection,
+		Action: (*string)(&e.Action), Status: &e.Status, Message: &e.Message, Rows: &e.Rows, Fields: &e.Fields,
+	}
+}
+
 func changeRows(ch *dsr.StoreChange) *sqlstore.Change {
-	rows := &sqlstore.Change{Expect: ch.ExpectVersion, Record: recordRow(&ch.Record), Drop: ch.DropJournal}
+	rows := &sqlstore.Change{
+		Expect: ch.ExpectVersion, Record: recordRow(&ch.Record), Drop: ch.DropJournal, DropEvents: ch.DropEvents, Remove: ch.Remove,
+		Audit: convert(ch.Audit, func(e dsr.AuditEntry) sqlstore.AuditEntry { return sqlstore.AuditEntry(e) }),
+	}
 	for i := range ch.AppendJournal {
 		rows.Append = append(rows.Append, chunkRow(&ch.AppendJournal[i]))
 	}
@@ -30,20 +50,66 @@ func changeRows(ch *dsr.StoreChange) *sqlstore.Change {
 		rows.Ticks = append(rows.Ticks, sqlstore.Tick{Seq: tick.Seq, Counts: sqlstore.Counts(tick.Counts)})
 	}
 	for i := range ch.Events {
-		rows.Events = append(rows.Events, (*sqlstore.Event)(&ch.Events[i]))
+		rows.Events = append(rows.Events, eventRow(&ch.Events[i]))
 	}
 	return rows
 }
 
-func filterRow(f *dsr.RequestFilter) *sqlstore.Filter {
-	row := &sqlstore.Filter{ExternalID: f.ExternalID, Lookup: f.Lookup, DueBefore: f.DueBefore, After: f.After, Limit: f.Limit}
-	for _, status := range f.Status {
-		row.Status = append(row.Status, string(status))
+func queryRow(q *dsr.RecordQuery) *sqlstore.Query {
+	row := &sqlstore.Query{
+		Status: texts(q.Status), Policies: q.Policies, Actions: texts(q.Actions), Lookup: q.Lookup,
+		ExternalID: q.ExternalID, ExternalPrefix: q.ExternalPrefix, Text: q.Text, Location: q.Location,
+		Times: map[string]sqlstore.Range{}, Deleted: q.Deleted,
+		// Said in these words, an index of the few helps.
+		Unfinished: q.Unfinished || len(q.Status) > 0 && !slices.ContainsFunc(q.Status, ended),
+		Sort:       string(q.Sort), Descending: q.Descending, After: (*sqlstore.Place)(q.After), Offset: q.Offset, Limit: q.Limit,
+	}
+	for field, r := range q.Times {
+		row.Times[string(field)] = sqlstore.Range(r)
 	}
 	return row
 }
 
-// chunkList makes room for the chunks that are read, one after the other.
+func checkpointRow(c *dsr.Checkpoint) *sqlstore.Checkpoint {
+	return &sqlstore.Checkpoint{
+		Seq: c.Seq, Time: c.Time, Prev: c.Prev, Hash: c.Hash, Signature: c.Signature,
+		Heads: convert(c.Heads, func(h dsr.AuditHead) sqlstore.AuditHead { return sqlstore.AuditHead(h) }),
+	}
+}
+
+func auditEntries(list []sqlstore.AuditEntry) []dsr.AuditEntry {
+	return convert(list, func(e sqlstore.AuditEntry) dsr.AuditEntry { return dsr.AuditEntry(e) })
+}
+
+func auditHeads(list []sqlstore.AuditHead) []dsr.AuditHead {
+	return convert(list, func(h sqlstore.AuditHead) dsr.AuditHead { return dsr.AuditHead(h) })
+}
+
+func checkpoints(list []sqlstore.Checkpoint) []dsr.Checkpoint {
+	return convert(list, func(c sqlstore.Checkpoint) dsr.Checkpoint {
+		return dsr.Checkpoint{Seq: c.Seq, Time: c.Time, Prev: c.Prev, Heads: auditHeads(c.Heads), Hash: c.Hash, Signature: c.Signature}
+	})
+}
+
+func convert[A, B any](list []A, one func(A) B) (all []B) {
+	for _, a := range list {
+		all = append(all, one(a))
+	}
+	return all
+}
+
+func texts[T ~string](list []T) []string {
+	return convert(list, func(t T) string { return string(t) })
+}
+
+// recordList makes room for the records that are read, one after the other.
+func recordList(list *[]*dsr.Record) func() sqlstore.Record {
+	return func() sqlstore.Record {
+		*list = append(*list, new(dsr.Record))
+		return recordRow((*list)[len(*list)-1])
+	}
+}
+
 func chunkList(list *[]dsr.JournalChunk) func() sqlstore.Chunk {
 	return func() sqlstore.Chunk {
 		*list = append(*list, dsr.JournalChunk{})
@@ -51,17 +117,9 @@ func chunkList(list *[]dsr.JournalChunk) func() sqlstore.Chunk {
 	}
 }
 
-func eventList(list *[]dsr.Event) func() *sqlstore.Event {
-	return func() *sqlstore.Event {
+func eventList(list *[]dsr.Event) func() sqlstore.Event {
+	return func() sqlstore.Event {
 		*list = append(*list, dsr.Event{})
-		return (*sqlstore.Event)(&(*list)[len(*list)-1])
-	}
-}
-
-func recordList(list *[]*dsr.Record) func() sqlstore.Record {
-	return func() sqlstore.Record {
-		r := new(dsr.Record)
-		*list = append(*list, r)
-		return recordRow(r)
+		return eventRow(&(*list)[len(*list)-1])
 	}
 }

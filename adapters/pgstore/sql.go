@@ -18,6 +18,9 @@ const maxCached = 24
 type conn struct {
 	tx     pgx.Tx
 	caches bool
+	// once is set for statements that come in many shapes, and whose plans
+	// depend on the arguments.
+	once bool
 }
 
 func (c conn) Exec(ctx context.Context, statement string, args ...any) (int64, error) {
@@ -40,7 +43,7 @@ func (c conn) Query(ctx context.Context, each func(scan func(dest ...any) error)
 }
 
 func (c conn) mode(args []any) []any {
-	if !c.caches || len(args) <= maxCached {
+	if !c.caches || len(args) <= maxCached && !c.once {
 		return args
 	}
 	return append([]any{pgx.QueryExecModeDescribeExec}, args...)

@@ -99,8 +99,6 @@ func TestRefusedChanges(t *testing.T) {
 	}
 	_, err := s.Request(t.Context(), "r1")
 	require.ErrorIs(t, err, dsr.ErrNotFound)
-	_, err = s.Requests(t.Context(), dsr.RequestFilter{After: "r1"})
-	require.ErrorIs(t, err, dsr.ErrNotFound)
 }
 
 func TestOpenRefuses(t *testing.T) {
@@ -233,7 +231,7 @@ func TestOpenTogether(t *testing.T) {
 		require.NoError(t, errs[i])
 		create(t, s, dsr.Record{ID: string(rune('a' + i))})
 	}
-	list, err := stores[0].Requests(t.Context(), dsr.RequestFilter{})
+	list, err := stores[0].Requests(t.Context(), dsr.RecordQuery{})
 	require.NoError(t, err)
 	require.Len(t, list, len(stores))
 	for _, s := range stores {

@@ -6,9 +6,10 @@ import (
 	"fmt"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/internal/sqlstore"
 )
 
-// Request implements [dsr.Store].
+// Request implements [dsr.RequestReader].
 func (s *Store) Request(ctx context.Context, id string) (*dsr.Record, error) {
 	record := new(dsr.Record)
 	err := s.read(ctx, func(tx *sql.Tx) (err error) {
@@ -24,20 +25,11 @@ func (s *Store) Request(ctx context.Context, id string) (*dsr.Record, error) {
 	return record, nil
 }
 
-// Requests implements [dsr.Store]: records come by CreatedAt, then by ID.
-func (s *Store) Requests(ctx context.Context, f dsr.RequestFilter) ([]*dsr.Record, error) {
+// Requests implements [dsr.RequestReader]. IDs are ordered by their bytes.
+func (s *Store) Requests(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record, error) {
 	var records []*dsr.Record
 	err := s.read(ctx, func(tx *sql.Tx) error {
-		if err := dialect.Requests(ctx, conn{tx}, filterRow(&f), recordList(&records)); err != nil {
-			return err
-		}
-		for _, record := range records {
-			var err error
-			if record.Keys, err = readKeys(ctx, tx, record.ID); err != nil {
-				return err
-			}
-		}
-		return nil
+		return dialect.Requests(ctx, conn{tx}, queryRow(&q), recordList(&records))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sqlitestore: list requests: %w", err)
@@ -45,7 +37,19 @@ func (s *Store) Requests(ctx context.Context, f dsr.RequestFilter) ([]*dsr.Recor
 	return records, nil
 }
 
-// Journal implements [dsr.Store]. A limit of 0 or less means all chunks.
+// CountRequests implements [dsr.RequestReader].
+func (s *Store) CountRequests(ctx context.Context, q dsr.RecordQuery) (count int64, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) (err error) {
+		count, err = dialect.CountRequests(ctx, conn{tx}, queryRow(&q))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("sqlitestore: count requests: %w", err)
+	}
+	return count, nil
+}
+
+// Journal implements [dsr.LogReader]. A limit of 0 or less means all chunks.
 func (s *Store) Journal(ctx context.Context, requestID string, after, limit int) ([]dsr.JournalChunk, error) {
 	var chunks []dsr.JournalChunk
 	if err := dialect.Journal(ctx, conn{s.reader}, requestID, after, limit, chunkList(&chunks)); err != nil {
@@ -54,13 +58,42 @@ func (s *Store) Journal(ctx context.Context, requestID string, after, limit int)
 	return chunks, nil
 }
 
-// Events implements [dsr.Store].
-func (s *Store) Events(ctx context.Context, requestID string) ([]dsr.Event, error) {
+// Events implements [dsr.LogReader]. A limit of 0 or less means all lines.
+func (s *Store) Events(ctx context.Context, requestID string, after int64, limit int) ([]dsr.Event, error) {
 	var events []dsr.Event
-	if err := dialect.Events(ctx, conn{s.reader}, requestID, eventList(&events)); err != nil {
+	if err := dialect.Events(ctx, conn{s.reader}, requestID, after, limit, eventList(&events)); err != nil {
 		return nil, fmt.Errorf("sqlitestore: request %q: events: %w", requestID, explain(err))
 	}
 	return events, nil
+}
+
+// AuditEntries implements [dsr.LogReader]. A limit of 0 or less means all
+// entries.
+func (s *Store) AuditEntries(ctx context.Context, requestID string, after dsr.AuditPlace, limit int) ([]dsr.AuditEntry, error) {
+	entries, err := dialect.AuditEntries(ctx, conn{s.reader}, requestID, sqlstore.AuditPlace(after), limit)
+	if err != nil {
+		return nil, fmt.Errorf("sqlitestore: audit trail: %w", explain(err))
+	}
+	return auditEntries(entries), nil
+}
+
+// UnsignedHeads implements [dsr.AuditStore]. A limit of 0 or less means all
+// heads.
+func (s *Store) UnsignedHeads(ctx context.Context, limit int) ([]dsr.AuditHead, error) {
+	heads, err := dialect.UnsignedHeads(ctx, conn{s.reader}, limit)
+	if err != nil {
+		return nil, fmt.Errorf("sqlitestore: unsigned heads: %w", explain(err))
+	}
+	return auditHeads(heads), nil
+}
+
+// Checkpoints implements [dsr.AuditStore]. A limit of 0 means all checkpoints.
+func (s *Store) Checkpoints(ctx context.Context, after int64, limit int) ([]dsr.Checkpoint, error) {
+	list, err := dialect.Checkpoints(ctx, conn{s.reader}, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("sqlitestore: checkpoints: %w", explain(err))
+	}
+	return checkpoints(list), nil
 }
 
 // read calls f with one unchanging view of the file.

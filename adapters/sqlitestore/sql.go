@@ -14,7 +14,8 @@ import (
 var dialect = &sqlstore.Dialect{
 	EncodeTime: nanoseconds,
 	ScanTime:   func(t *time.Time) any { return &instant{t} },
-	IsDue:      "due_at > -9223372036854775808",
+	Position:   "instr",
+	Guide:      true,
 	Conflict:   dsr.ErrConflict,
 	NotFound:   dsr.ErrNotFound,
 }

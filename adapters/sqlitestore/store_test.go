@@ -1,16 +1,11 @@
 package sqlitestore_test
 
 import (
-	"fmt"
-	"path/filepath"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/godsr/dsr"
 	"github.com/godsr/dsr/adapters/sqlitestore"
-	"github.com/godsr/dsr/adapters/storetest"
 )
 
 // openStore opens a store that is closed at the end of the test.
@@ -20,17 +15,4 @@ func openStore(t *testing.T, path string) *sqlitestore.Store {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
-}
-
-func TestConformance(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	var stores atomic.Int64
-	storetest.Run(t, func() (dsr.Store, error) {
-		s, err := sqlitestore.Open(t.Context(), filepath.Join(dir, fmt.Sprintf("%d.db", stores.Add(1))), nil)
-		if err == nil {
-			t.Cleanup(func() { require.NoError(t, s.Close()) })
-		}
-		return s, err
-	})
 }

@@ -6,7 +6,6 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/Masterminds/squirrel"
@@ -28,85 +27,36 @@ type Dialect struct {
 	// Prefix stands before the names of tables: a quoted schema and a dot,
 	// or nothing.
 	Prefix string
-	// EncodeTime turns a time into an argument; it may refuse one.
+	// EncodeTime turns a time into an argument; it may refuse one. The zero
+	// time must come before all others.
 	EncodeTime func(time.Time) (any, error)
 	// ScanTime returns where to scan a time that EncodeTime encoded.
 	ScanTime func(*time.Time) any
-	// IsDue is the condition that due_at is not the zero time.
-	IsDue string
+	// Position is the name of the function that finds a text within one.
+	Position string
+	// Guide is set where the database knows little of its data, so that the
+	// query has to say which index to use: a plus sign before a column then
+	// keeps the indexes on it out.
+	Guide bool
 	// Conflict and NotFound are the engine's errors.
 	Conflict, NotFound error
 }
 
-// Record points at the fields of a request.
-type Record struct {
-	ID                                                               *string
-	Version, Epoch                                                   *int64
-	ExternalID, Policy, Status, Stage, Failure                       *string
-	LeaseUntil, RequestedAt, CreatedAt, UpdatedAt, FinishedAt, DueAt *time.Time
-	Identity, Plan, Outcomes                                         *[]byte
-	Lookup                                                           *[][]byte
-}
-
-// Chunk points at the fields of a journal chunk.
-type Chunk struct {
-	Seq     *int
-	Step    *string
-	Rows    *int
-	Sealed  *[]byte
-	Applied *bool
-	Counts  *Counts
-}
-
-// Counts are what became of the rows of a chunk.
-type Counts struct{ Masked, Gone, Changed int }
-
-// Tick marks a chunk as applied.
-type Tick struct {
-	Seq    int
-	Counts Counts
-}
-
-// Event is a line of the log.
-type Event struct {
-	Time             time.Time
-	Kind, Collection string
-	Rows             int64
-	Message          string
-}
-
-// Change is everything that one commit writes.
-type Change struct {
-	Expect int64 // the version that must be stored; 0 for none
-	Record Record
-	Append []Chunk
-	Ticks  []Tick
-	Drop   bool
-	Events []*Event
-}
-
-// Check refuses what no store takes.
-func (ch *Change) Check() error {
-	if *ch.Record.ID == "" {
-		return fmt.Errorf("a request without an ID cannot be stored")
-	}
-	if *ch.Record.Version != ch.Expect+1 {
-		return fmt.Errorf("request %q: version %d cannot follow version %d: want %d",
-			*ch.Record.ID, *ch.Record.Version, ch.Expect, ch.Expect+1)
-	}
-	return nil
-}
-
 // columns are those of a record that lie in its own row.
 var columns = []string{
-	"id", "version", "epoch", "external_id", "policy", "status", "stage", "failure",
-	"lease_until", "requested_at", "created_at", "updated_at", "finished_at", "due_at",
-	"identity", "outcomes",
+	"id", "version", "epoch", "external_id", "policy", "status", "stage", "failure", "location", "actions", "audit_seq",
+	"lease_until", "requested_at", "created_at", "updated_at", "started_at", "failed_at", "finished_at", "deleted_at", "deadline_at", "due_at",
+	"identity", "details", "state", "audit_hash",
 }
 
-// values are the arguments for the columns.
+// derived are the columns that queries need beside those of the record.
+var derived = []string{"id_folded", "external_folded", "country", "open", "deleted"}
+
+// values are the arguments for the columns, and those derived from them.
 func (d *Dialect) values(r *Record) ([]any, error) {
-	list := []any{*r.ID, *r.Version, *r.Epoch, *r.ExternalID, *r.Policy, *r.Status, *r.Stage, *r.Failure}
+	list := []any{
+		*r.ID, *r.Version, *r.Epoch, *r.ExternalID, *r.Policy, *r.Status, *r.Stage, *r.Failure, *r.Location, r.Actions.Join(), *r.AuditSeq,
+	}
 	for _, t := range r.times() {
 		value, err := d.EncodeTime(*t)
 		if err != nil {
@@ -114,20 +64,23 @@ func (d *Dialect) values(r *Record) ([]any, error) {
 		}
 		list = append(list, value)
 	}
-	return append(list, *r.Identity, *r.Outcomes), nil
+	return append(list, *r.Identity, *r.Details, *r.State, *r.AuditHash,
+		fold(*r.ID), fold(*r.ExternalID), country(*r.Location), number(!r.Ended), number(!r.DeletedAt.IsZero())), nil
 }
 
 // destinations are where the columns go.
 func (d *Dialect) destinations(r *Record) []any {
-	list := []any{r.ID, r.Version, r.Epoch, r.ExternalID, r.Policy, r.Status, r.Stage, r.Failure}
+	list := []any{r.ID, r.Version, r.Epoch, r.ExternalID, r.Policy, r.Status, r.Stage, r.Failure, r.Location, r.Actions, r.AuditSeq}
 	for _, t := range r.times() {
 		list = append(list, d.ScanTime(t))
 	}
-	return append(list, r.Identity, r.Outcomes)
+	return append(list, r.Identity, r.Details, r.State, r.AuditHash)
 }
 
 func (r *Record) times() []*time.Time {
-	return []*time.Time{r.LeaseUntil, r.RequestedAt, r.CreatedAt, r.UpdatedAt, r.FinishedAt, r.DueAt}
+	return []*time.Time{
+		r.LeaseUntil, r.RequestedAt, r.CreatedAt, r.UpdatedAt, r.StartedAt, r.FailedAt, r.FinishedAt, r.DeletedAt, r.DeadlineAt, r.DueAt,
+	}
 }
 
 func (d *Dialect) build() squirrel.StatementBuilderType {
@@ -157,3 +110,10 @@ func query(ctx context.Context, c Conn, each func(scan func(dest ...any) error) 
 
 // of selects the rows of one request.
 func of(id string) squirrel.Eq { return squirrel.Eq{"request_id": id} }
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/Masterminds/squirrel"
@@ -16,17 +17,52 @@ const batch = 500
 // transaction, before anything else is written for the request: the row of the
 // request is its lock.
 func (d *Dialect) Write(ctx context.Context, c Conn, ch *Change) error {
+	id := *ch.Record.ID
+	if ch.Remove {
+		if err := d.remove(ctx, c, ch); err != nil {
+			return err
+		}
+		return d.writeAudit(ctx, c, id, ch.Audit)
+	}
 	if err := d.writeRecord(ctx, c, ch); err != nil {
 		return err
 	}
-	id := *ch.Record.ID
 	if err := d.writeLookup(ctx, c, id, *ch.Record.Lookup); err != nil {
 		return err
 	}
 	if err := d.writeJournal(ctx, c, id, ch); err != nil {
 		return err
 	}
-	return d.writeEvents(ctx, c, id, ch.Events)
+	if ch.DropEvents {
+		if _, err := exec(ctx, c, d.build().Delete(d.Prefix+"events").Where(of(id))); err != nil {
+			return err
+		}
+	}
+	if err := d.writeEvents(ctx, c, id, ch.Events); err != nil {
+		return err
+	}
+	return d.writeAudit(ctx, c, id, ch.Audit)
+}
+
+// current is the condition that the stored record is the one the change was
+// made from, and that its lease was not taken over since.
+func current(ch *Change) squirrel.Sqlizer {
+	return squirrel.Expr("id = ? AND version = ? AND epoch <= ?", *ch.Record.ID, ch.Expect, *ch.Record.Epoch)
+}
+
+// remove deletes the request; what hangs on it goes with it, as the tables say.
+func (d *Dialect) remove(ctx context.Context, c Conn, ch *Change) error {
+	removed, err := exec(ctx, c, d.build().Delete(d.Prefix+"requests").Where(current(ch)))
+	if err != nil || removed == 1 {
+		return err
+	}
+	err = query(ctx, c, func(func(dest ...any) error) error { return d.stale(ch) },
+		d.build().Select("version").From(d.Prefix+"requests").Where(squirrel.Eq{"id": *ch.Record.ID}))
+	return err
+}
+
+func (d *Dialect) stale(ch *Change) error {
+	return fmt.Errorf("it is not at version %d, or its lease was taken over: %w", ch.Expect, d.Conflict)
 }
 
 // writeRecord compares the version and swaps the record in one statement.
@@ -35,26 +71,63 @@ func (d *Dialect) writeRecord(ctx context.Context, c Conn, ch *Change) error {
 	if err != nil {
 		return err
 	}
+	all := slices.Concat(columns, derived)
 	var statement squirrel.Sqlizer
 	if ch.Expect == 0 {
-		statement = d.build().Insert(d.Prefix + "requests").Columns(columns...).Values(values...).Suffix("ON CONFLICT DO NOTHING")
+		statement = d.build().Insert(d.Prefix + "requests").Columns(all...).Values(values...).Suffix("ON CONFLICT DO NOTHING")
 	} else {
-		update := d.build().Update(d.Prefix + "requests")
-		for i, column := range columns[1:] {
-			update = update.Set(column, values[i+1])
+		stored, err := d.stored(ctx, c, *ch.Record.ID, all)
+		if err != nil {
+			return err
 		}
-		statement = update.Where("id = ? AND version = ?", *ch.Record.ID, ch.Expect)
+		update := d.build().Update(d.Prefix + "requests")
+		for i, column := range all {
+			if column == "id" || column != "version" && i < len(stored) && reflect.DeepEqual(stored[i], plain(values[i])) {
+				continue
+			}
+			update = update.Set(column, values[i])
+		}
+		statement = update.Where(current(ch))
 	}
 	written, err := exec(ctx, c, statement)
 	if err != nil {
 		return err
 	}
 	if written != 1 {
-		return fmt.Errorf("it is not at version %d: %w", ch.Expect, d.Conflict)
+		return d.stale(ch)
 	}
-	_, err = exec(ctx, c, d.build().Insert(d.Prefix+"plans AS p").Columns("request_id", "plan").Values(*ch.Record.ID, *ch.Record.Plan).
-		Suffix("ON CONFLICT (request_id) DO UPDATE SET plan = excluded.plan WHERE p.plan IS DISTINCT FROM excluded.plan"))
+	_, err = exec(ctx, c, d.build().Insert(d.Prefix+"documents AS d").Columns("request_id", "kind", "body").
+		Values(*ch.Record.ID, "plan", *ch.Record.Plan).Values(*ch.Record.ID, "outcomes", *ch.Record.Outcomes).
+		Suffix("ON CONFLICT (request_id, kind) DO UPDATE SET body = excluded.body WHERE d.body IS DISTINCT FROM excluded.body"))
 	return err
+}
+
+// stored returns the columns of a request as they are, so that those that stay
+// need not be written, where that saves the indexes on them.
+func (d *Dialect) stored(ctx context.Context, c Conn, id string, columns []string) ([]any, error) {
+	if !d.Guide {
+		return nil, nil
+	}
+	values, dest := make([]any, len(columns)), make([]any, len(columns))
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	err := query(ctx, c, func(scan func(dest ...any) error) error { return scan(dest...) },
+		d.build().Select(columns...).From(d.Prefix+"requests").Where(squirrel.Eq{"id": id}))
+	return values, err
+}
+
+// plain is an argument as it is read again.
+func plain(arg any) any {
+	switch v := arg.(type) {
+	case int:
+		return int64(v)
+	case []byte:
+		if v == nil {
+			return nil
+		}
+	}
+	return arg
 }
 
 // writeLookup leaves the rows alone that are right already, as they are in
@@ -96,7 +169,7 @@ func (d *Dialect) writeJournal(ctx context.Context, c Conn, id string, ch *Chang
 			return err
 		}
 		for i, chunk := range ch.Append {
-			seq := last + i + 1
+			seq := int(last) + i + 1
 			// One by one, because chunks are large.
 			if _, err := exec(ctx, c, d.build().Insert(d.Prefix+"journal").Columns("request_id", "seq", "step", "rows", "sealed").
 				Values(id, seq, *chunk.Step, *chunk.Rows, *chunk.Sealed)); err != nil {
@@ -131,7 +204,7 @@ func (d *Dialect) mark(ctx context.Context, c Conn, id string, tick Tick) error 
 	return nil
 }
 
-func (d *Dialect) writeEvents(ctx context.Context, c Conn, id string, events []*Event) error {
+func (d *Dialect) writeEvents(ctx context.Context, c Conn, id string, events []Event) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -140,14 +213,19 @@ func (d *Dialect) writeEvents(ctx context.Context, c Conn, id string, events []*
 		return err
 	}
 	for part := range slices.Chunk(events, batch) {
-		insert := d.build().Insert(d.Prefix+"events").Columns("request_id", "seq", "time", "kind", "collection", "rows", "message")
-		for _, event := range part {
-			at, err := d.EncodeTime(event.Time)
+		insert := d.build().Insert(d.Prefix+"events").
+			Columns("request_id", "seq", "time", "kind", "collection", "connection", "action", "status", "rows", "message", "fields")
+		for _, e := range part {
+			at, err := d.EncodeTime(*e.Time)
+			if err != nil {
+				return err
+			}
+			fields, err := text{e.Fields}.encode()
 			if err != nil {
 				return err
 			}
 			seq++
-			insert = insert.Values(id, seq, at, event.Kind, event.Collection, event.Rows, event.Message)
+			insert = insert.Values(id, seq, at, *e.Kind, *e.Collection, *e.Connection, *e.Action, *e.Status, *e.Rows, *e.Message, fields)
 		}
 		if _, err := exec(ctx, c, insert); err != nil {
 			return err
@@ -157,7 +235,7 @@ func (d *Dialect) writeEvents(ctx context.Context, c Conn, id string, events []*
 }
 
 // last is the highest number that a table holds for a request, or 0.
-func (d *Dialect) last(ctx context.Context, c Conn, table, id string) (last int, err error) {
+func (d *Dialect) last(ctx context.Context, c Conn, table, id string) (last int64, err error) {
 	err = query(ctx, c, func(scan func(dest ...any) error) error { return scan(&last) },
 		d.build().Select("COALESCE(max(seq), 0)").From(d.Prefix+table).Where(of(id)))
 	return last, err

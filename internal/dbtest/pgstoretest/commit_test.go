@@ -46,9 +46,9 @@ func TestRetries(t *testing.T) {
 					return
 				}
 				require.NoError(t, err)
-				events, err := s.Events(t.Context(), "r1")
+				events, err := s.Events(t.Context(), "r1", 0, 0)
 				require.NoError(t, err)
-				require.Equal(t, []dsr.Event{{Message: "once"}}, events)
+				require.Equal(t, []dsr.Event{{Seq: 1, Message: "once"}}, events)
 			})
 		}
 	}

@@ -118,7 +118,7 @@ func TestTwoEngines(t *testing.T) {
 	require.Contains(t, string(text), "canary note")
 
 	// Nothing in the store holds what was found, or whom it is about.
-	for _, table := range []string{"requests", "plans", "lookups", "keys", "journal", "ticks", "events"} {
+	for _, table := range []string{"requests", "documents", "lookups", "keys", "journal", "ticks", "events", "audit", "heads", "checkpoints"} {
 		var hits int
 		require.NoError(t, pool.QueryRow(ctx, "SELECT count(*) FROM dsr."+table+
 			" AS t WHERE t::text ~* 'canary|subject@' OR t::text LIKE '%' || encode('canary', 'hex') || '%' OR t::text LIKE '%' || encode('ubject@', 'hex') || '%'").Scan(&hits))

@@ -49,7 +49,7 @@ func TestHostileSchemas(t *testing.T) {
 	for _, name := range names {
 		s, err := pgstore.Open(t.Context(), pool, &pgstore.Options{Schema: name})
 		require.NoError(t, err, name)
-		list, err := s.Requests(t.Context(), dsr.RequestFilter{Lookup: []byte("hash")})
+		list, err := s.Requests(t.Context(), dsr.RecordQuery{Lookup: [][]byte{[]byte("hash")}})
 		require.NoError(t, err)
 		require.Len(t, list, 1)
 		require.Equal(t, name, list[0].Failure)
@@ -141,7 +141,7 @@ func TestRoleWithoutRights(t *testing.T) {
 	t.Cleanup(modest.Close)
 
 	_, err = pgstore.Open(t.Context(), modest, nil)
-	require.EqualError(t, err, `pgstore: schema "dsr": create it: the role lacks a right; let it own the schema, or create the schema for it (SQLSTATE 42501)`)
+	require.EqualError(t, err, `pgstore: schema "dsr": migration to version 1: create it: the role lacks a right; let it own the schema, or create the schema for it (SQLSTATE 42501)`)
 	openStore(t, pool)
 	execute(t, pool, `GRANT USAGE ON SCHEMA dsr TO pgstore_modest;
 		GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA dsr TO pgstore_modest`)

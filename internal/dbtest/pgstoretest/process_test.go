@@ -85,7 +85,7 @@ func TestProcessesStartTogether(t *testing.T) {
 	for _, p := range processes {
 		require.NoError(t, p.Wait())
 	}
-	list, err := openStore(t, openPool(t, dsn)).Requests(t.Context(), dsr.RequestFilter{})
+	list, err := openStore(t, openPool(t, dsn)).Requests(t.Context(), dsr.RecordQuery{})
 	require.NoError(t, err)
 	require.Len(t, list, len(processes))
 }
@@ -130,7 +130,7 @@ func TestKilledProcess(t *testing.T) {
 			require.Equal(t, strconv.Itoa(i+1), chunk.Step)
 			require.True(t, chunk.Applied)
 		}
-		events, err := s.Events(t.Context(), "r1")
+		events, err := s.Events(t.Context(), "r1", 0, 0)
 		require.NoError(t, err)
 		require.Len(t, events, version)
 	}

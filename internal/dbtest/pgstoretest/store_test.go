@@ -2,7 +2,6 @@ package pgstoretest
 
 import (
 	"fmt"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,7 +10,7 @@ import (
 
 	"github.com/godsr/dsr"
 	"github.com/godsr/dsr/adapters/pgstore"
-	"github.com/godsr/dsr/adapters/storetest"
+	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/dbtest"
 )
 
@@ -49,30 +48,6 @@ func create(t testing.TB, s dsr.Store, r dsr.Record) {
 	require.NoError(t, s.Commit(t.Context(), &dsr.StoreChange{Record: r}))
 }
 
-func TestConformance(t *testing.T) {
-	t.Parallel()
-	pool := newPool(t)
-	var stores atomic.Int64
-	storetest.Run(t, func() (dsr.Store, error) {
-		return pgstore.Open(t.Context(), pool, &pgstore.Options{Schema: fmt.Sprint("store ", stores.Add(1))})
-	})
-}
-
-// Hosts behind a connection pooler switch prepared statements off.
-func TestConformanceWithoutPreparedStatements(t *testing.T) {
-	t.Parallel()
-	for _, mode := range []string{"exec", "simple_protocol"} {
-		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
-			pool := openPool(t, dbtest.PostgresDSN(t)+"&default_query_exec_mode="+mode)
-			var stores atomic.Int64
-			storetest.Run(t, func() (dsr.Store, error) {
-				return pgstore.Open(t.Context(), pool, &pgstore.Options{Schema: fmt.Sprint("store ", stores.Add(1))})
-			})
-		})
-	}
-}
-
 func TestRefusedChanges(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, newPool(t))
@@ -97,7 +72,7 @@ func TestRefusedChanges(t *testing.T) {
 	} {
 		require.EqualError(t, s.Commit(t.Context(), ch), want)
 	}
-	list, err := s.Requests(t.Context(), dsr.RequestFilter{})
+	list, err := s.Requests(t.Context(), dsr.RecordQuery{})
 	require.NoError(t, err)
 	require.Empty(t, list)
 }
@@ -112,20 +87,26 @@ func TestQueriesForWhatCannotBeStored(t *testing.T) {
 	for _, id := range []string{"r1\x00", "\xff"} {
 		_, err := s.Request(ctx, id)
 		require.EqualError(t, err, fmt.Sprintf("pgstore: request %q: dsr: not found", id))
-		_, err = s.Requests(ctx, dsr.RequestFilter{After: id})
+		_, err = s.Requests(ctx, dsr.RecordQuery{After: &dsr.RecordPlace{ID: id}})
 		require.ErrorIs(t, err, dsr.ErrNotFound)
-		for _, f := range []dsr.RequestFilter{{ExternalID: id}, {Status: []dsr.Status{dsr.Status(id)}}} {
+		for _, f := range []dsr.RecordQuery{
+			{ExternalID: id}, {ExternalPrefix: id}, {Text: id}, {Location: id}, {Policies: []string{id}},
+			{Actions: []graph.Action{graph.Action(id)}}, {Status: []dsr.Status{dsr.Status(id)}},
+		} {
 			list, err := s.Requests(ctx, f)
 			require.NoError(t, err)
 			require.Empty(t, list)
+			count, err := s.CountRequests(ctx, f)
+			require.NoError(t, err)
+			require.Zero(t, count)
 		}
-		list, err := s.Requests(ctx, dsr.RequestFilter{Status: []dsr.Status{dsr.Status(id), dsr.StatusPending}})
+		list, err := s.Requests(ctx, dsr.RecordQuery{Status: []dsr.Status{dsr.Status(id), dsr.StatusPending}})
 		require.NoError(t, err)
 		require.Len(t, list, 1)
 		chunks, err := s.Journal(ctx, id, 0, 0)
 		require.NoError(t, err)
 		require.Empty(t, chunks)
-		events, err := s.Events(ctx, id)
+		events, err := s.Events(ctx, id, 0, 0)
 		require.NoError(t, err)
 		require.Empty(t, events)
 	}
@@ -145,9 +126,9 @@ func TestProseIsCleaned(t *testing.T) {
 	r, err := s.Request(t.Context(), "r1")
 	require.NoError(t, err)
 	require.Equal(t, "no\uFFFDanswer\uFFFD.", r.Failure)
-	events, err := s.Events(t.Context(), "r1")
+	events, err := s.Events(t.Context(), "r1", 0, 0)
 	require.NoError(t, err)
-	require.Equal(t, []dsr.Event{{Message: "no\uFFFDanswer"}}, events)
+	require.Equal(t, []dsr.Event{{Seq: 1, Message: "no\uFFFDanswer"}}, events)
 }
 
 // Lists longer than one statement holds.
@@ -163,7 +144,10 @@ func TestManyRows(t *testing.T) {
 	r, err := s.Request(t.Context(), "r1")
 	require.NoError(t, err)
 	require.Equal(t, ch.Record.Lookup, r.Lookup)
-	events, err := s.Events(t.Context(), "r1")
+	events, err := s.Events(t.Context(), "r1", 0, 0)
 	require.NoError(t, err)
+	for i := range ch.Events {
+		ch.Events[i].Seq = int64(i + 1)
+	}
 	require.Equal(t, ch.Events, events)
 }
