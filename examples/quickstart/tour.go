@@ -241,7 +241,7 @@ func (t *tour) whereToLook() {
 
 // log keeps the log of a request and remembers its package.
 func (t *tour) log(ctx context.Context, name string, request *dsr.Request) error {
-	events, err := t.engine.Requests().Log(ctx, request.ID)
+	events, err := t.engine.Requests().Log(ctx, request.ID, 0, 0)
 	if err != nil {
 		return err
 	}

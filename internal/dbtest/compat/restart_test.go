@@ -46,7 +46,9 @@ func TestFides25RestartOfAccess(t *testing.T) {
 	}, first)
 
 	up.Store(true)
-	req, err = f.engine.Requests().Retry(t.Context(), req.ID)
+	_, err = f.engine.Requests().Retry(t.Context(), req.ID, dsr.By{})
+	require.NoError(t, err)
+	req, err = f.engine.Requests().Advance(t.Context(), req.ID)
 	require.NoError(t, err)
 	require.Equal(t, dsr.StatusComplete, req.Status)
 	require.Equal(t, first, tables.reads(), "nothing was read again")
@@ -57,7 +59,7 @@ func TestFides25RestartOfAccess(t *testing.T) {
 	}) {
 		require.Equal(t, n, found(req)[mongoKey+":"+collection], collection)
 	}
-	log, err := f.engine.Requests().Log(t.Context(), req.ID)
+	log, err := f.engine.Requests().Log(t.Context(), req.ID, 0, 0)
 	require.NoError(t, err)
 	var kinds []string
 	for _, e := range log {
@@ -112,7 +114,9 @@ func TestFides25RestartOfErasure(t *testing.T) {
 	require.Equal(t, []string{"customer", "employee"}, tables.applies())
 
 	up.Store(true)
-	req, err = f.engine.Requests().Retry(t.Context(), req.ID)
+	_, err = f.engine.Requests().Retry(t.Context(), req.ID, dsr.By{})
+	require.NoError(t, err)
+	req, err = f.engine.Requests().Advance(t.Context(), req.ID)
 	require.NoError(t, err)
 	require.Equal(t, prefixed(postgresKey, counts{"customer": 1, "employee": 1}), masked(req))
 	require.Equal(t, read, tables.reads(), "nothing was read again")

@@ -168,14 +168,15 @@ func (t *task) advance(ctx context.Context, requests *dsr.Requests) (*dsr.Reques
 	if err != nil {
 		return nil, err
 	}
-	advance := requests.Advance
 	if t.Retry {
-		advance = requests.Retry
+		if _, err := requests.Retry(ctx, requestID, dsr.By{}); err != nil {
+			return nil, err
+		}
 	}
 	tick := time.NewTicker(lease / 20)
 	defer tick.Stop()
 	for {
-		req, err := advance(ctx, requestID)
+		req, err := requests.Advance(ctx, requestID)
 		if !errors.Is(err, dsr.ErrLeased) {
 			return req, err
 		}

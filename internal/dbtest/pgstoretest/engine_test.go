@@ -94,7 +94,7 @@ func TestTwoEngines(t *testing.T) {
 		require.Equal(t, "ticket 7", req.ExternalID)
 		require.Len(t, req.Packages, 1)
 		require.EqualValues(t, 3, req.Packages[0].Rows)
-		log, err := engine.Requests().Log(ctx, submitted.ID)
+		log, err := engine.Requests().Log(ctx, submitted.ID, 0, 0)
 		require.NoError(t, err)
 		kinds := map[string]int{}
 		for _, event := range log {
