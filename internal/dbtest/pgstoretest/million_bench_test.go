@@ -108,6 +108,9 @@ func manySQLite(b *testing.B, n int) dsr.Store {
 	return s
 }
 
+// benchTime is minute g of the list.
+func benchTime(g int) time.Time { return time.Date(2000, 1, 1, 0, g, 0, 0, time.UTC) }
+
 // BenchmarkList reads pages of 100 of a million requests.
 func BenchmarkList(b *testing.B) {
 	n := listed
@@ -116,7 +119,7 @@ func BenchmarkList(b *testing.B) {
 		n, err = strconv.Atoi(text)
 		require.NoError(b, err)
 	}
-	minute := func(g int) time.Time { return time.Date(2000, 1, 1, 0, g, 0, 0, time.UTC) }
+	minute := benchTime
 	overdue := dsr.RecordQuery{Unfinished: true, Times: map[dsr.TimeField]dsr.TimeRange{dsr.TimeDeadline: {Before: minute(n)}}}
 	type named struct {
 		name  string
