@@ -12,7 +12,7 @@ import (
 const (
 	// few is how many requests are rather gathered by a condition and
 	// sorted than met on a walk along an index in the order wanted.
-	few = 2000
+	few = 5000
 	// maxArms bounds the walks that are merged into one list.
 	maxArms = 32
 )
