@@ -215,11 +215,11 @@ func ids[R any](list []R, id func(R) string) []string {
 func TestQueriesAgreeWithTheirDefinition(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 1))
-	all := make([]dsr.Record, 1200)
+	all := make([]dsr.Record, 500)
 	for i := range all {
 		all[i] = randomRecord(rng, i)
 	}
-	queries := make([]dsr.RecordQuery, 1000)
+	queries := make([]dsr.RecordQuery, 300)
 	for i := range queries {
 		queries[i] = randomQuery(rng)
 	}
