@@ -252,7 +252,9 @@ func TestUnknownTimes(t *testing.T) {
 	eachStore(t, func(t *testing.T, s dsr.Store) {
 		_, err := s.Requests(t.Context(), dsr.RecordQuery{Sort: "id; DROP TABLE requests"})
 		require.ErrorContains(t, err, `there is no time "id; DROP TABLE requests" to sort by`)
-		q := dsr.RecordQuery{Times: map[dsr.TimeField]dsr.TimeRange{"deleted_at": {}}}
+		_, err = s.CountRequests(t.Context(), dsr.RecordQuery{Sort: "status"})
+		require.ErrorContains(t, err, `there is no time "status" to sort by`)
+		q := dsr.RecordQuery{Actions: []graph.Action{"none"}, Times: map[dsr.TimeField]dsr.TimeRange{"deleted_at": {}}}
 		_, err = s.Requests(t.Context(), q)
 		require.ErrorContains(t, err, `there is no time "deleted_at" to select by`)
 		_, err = s.CountRequests(t.Context(), q)
