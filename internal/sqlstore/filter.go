@@ -101,6 +101,14 @@ func anys[T any](list []T) []any {
 
 // terms returns the conditions of a query. none is set when nothing can match.
 func (d *Dialect) terms(ctx context.Context, c Conn, q *Query) (list []term, none bool, err error) {
+	if q.Sort != "" && !slices.Contains(times, q.Sort) {
+		return nil, false, fmt.Errorf("there is no time %q to sort by", q.Sort)
+	}
+	for column := range q.Times {
+		if !slices.Contains(times, column) {
+			return nil, false, fmt.Errorf("there is no time %q to select by", column)
+		}
+	}
 	if len(q.Lookup) > 0 {
 		list = append(list, term{
 			expr: "id IN (SELECT request_id FROM " + d.Prefix + "lookups WHERE hash IN (" + strings.Repeat(", ?", len(q.Lookup))[2:] + "))",
@@ -135,9 +143,6 @@ func (d *Dialect) terms(ctx context.Context, c Conn, q *Query) (list []term, non
 		list = append(list, oneOf("actions", sets))
 	}
 	for _, column := range slices.Sorted(maps.Keys(q.Times)) {
-		if !slices.Contains(times, column) {
-			return nil, false, fmt.Errorf("there is no time %q to select by", column)
-		}
 		t, err := d.within(column, q.Times[column])
 		if err != nil {
 			return nil, false, err
