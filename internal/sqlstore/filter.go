@@ -201,9 +201,21 @@ func next(start []rune) string {
 	return ""
 }
 
+// bound encodes a time that is compared with those stored.
+func (d *Dialect) bound(t time.Time) (any, error) {
+	switch {
+	case t.IsZero():
+	case t.Before(d.Earliest):
+		t = d.Earliest
+	case !d.Latest.IsZero() && t.After(d.Latest):
+		t = d.Latest
+	}
+	return d.EncodeTime(t)
+}
+
 // within is the condition that a time is there and in a range.
 func (d *Dialect) within(column string, r Range) (term, error) {
-	from, err := d.EncodeTime(r.From)
+	from, err := d.bound(r.From)
 	if err != nil {
 		return term{}, err
 	}
@@ -212,7 +224,7 @@ func (d *Dialect) within(column string, r Range) (term, error) {
 		t.expr = "@" + column + " > ?" // the zero time is in no range
 	}
 	if !r.Before.IsZero() {
-		before, err := d.EncodeTime(r.Before)
+		before, err := d.bound(r.Before)
 		if err != nil {
 			return term{}, err
 		}

@@ -66,7 +66,7 @@ func (d *Dialect) CountRequests(ctx context.Context, c Conn, q *Query) (count in
 
 // place is the condition to come after the last record of the page before.
 func (d *Dialect) place(sort string, q *Query) (term, error) {
-	at, err := d.EncodeTime(q.After.Time)
+	at, err := d.bound(q.After.Time)
 	if err != nil {
 		return term{}, err
 	}
