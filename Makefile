@@ -34,9 +34,9 @@ fuzz: ## run every fuzz target for FUZZTIME, 15 seconds by default
 	./scripts/fuzz
 
 .PHONY: soak
-soak: servers ## run the crash tests with 200 kills each, and fuzz for ten minutes each
+soak: servers ## run the crash tests with 200 kills each, and fuzz every target for ten minutes
 	DSR_CRASH_KILLS=200 go run ./internal/testsum $(TESTFLAGS) -timeout=4h -run=Crash
-	FUZZTIME=10m ./scripts/fuzz
+	FUZZTIME=10m FUZZJOBS=4 FUZZPARALLEL=1 ./scripts/fuzz
 
 .PHONY: bench
 bench: servers ## run every benchmark of every module
