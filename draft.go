@@ -179,7 +179,11 @@ func (d *draft) remark(ctx context.Context, action string, by By) error {
 		return err
 	}
 	remarks = append(remarks, Remark{Time: d.now, Action: action, Actor: by.Actor, Reason: by.Reason})
-	plain, err := json.Marshal(remarks)
+	open := make([]openRemark, len(remarks))
+	for i, m := range remarks {
+		open[i] = openRemark(m)
+	}
+	plain, err := json.Marshal(open)
 	if err != nil {
 		return errors.New("dsr: what was said of the request cannot be encoded")
 	}
