@@ -97,9 +97,11 @@ func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[
 	return d.note(ctx, ch.Action, by.Actor, details)
 }
 
-// restart takes the work back to its beginning. What was delivered is not
-// forgotten, since it has to be removed some day.
+// restart takes the work back to its beginning: a journal that was begun holds
+// collected rows, and goes with them. What was delivered is not forgotten, since
+// it has to be removed some day.
 func (d *draft) restart() error {
+	d.forget(lifecycle.Journal)
 	rec := &d.Record
 	res, err := rec.results()
 	if err != nil {
