@@ -55,6 +55,11 @@ func (rec *Record) state() (lifecycle.State, error) {
 // move applies an event, or says why it cannot be.
 func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[string]string) error {
 	e.At = d.now
+	// All times of a change are whole microseconds: at the time when it is due,
+	// a request must not find that it is still too early.
+	if until := e.Until.Truncate(time.Microsecond); until.Before(e.Until) {
+		e.Until = until.Add(time.Microsecond)
+	}
 	ch, err := lifecycle.Next(d.state, e)
 	if err != nil {
 		return refused(d.Record.ID, err)

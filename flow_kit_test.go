@@ -2,6 +2,8 @@ package dsr_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -214,3 +216,8 @@ func ids(reqs []*dsr.Request) []string {
 
 // begin is when the clock of a world starts.
 var begin = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func sha256Hex(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
