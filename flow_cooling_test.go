@@ -175,3 +175,38 @@ func TestRunCarriesOutRetention(t *testing.T) {
 		require.NoError(t, <-ended)
 	})
 }
+
+// What waits for a connection goes on at its very time, and once.
+func TestWaitEndsAtItsTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o, stop := coolingOffice(t, dsr.Flow{}, 2)
+		defer stop()
+		o.db().fail("visits", dsr.ErrUnavailable)
+		o.submitted(t, submission("both", "ada@example.com"))
+		<-time.After(2 * time.Second) // three tries at once, then the request waits
+		synctest.Wait()
+		req := o.requireStatus(t, "r1", dsr.StatusInProcessing)
+		require.NotNil(t, req.Waiting)
+		require.Equal(t, 1, req.Waiting.Tries)
+		require.Equal(t, req.DueAt, req.Waiting.Until)
+		require.Equal(t, req.DueAt, req.DueAt.Truncate(time.Microsecond))
+		reads := o.db().readCounts()["visits"]
+		o.db().fail("visits", nil)
+		<-time.After(time.Until(req.DueAt) - time.Nanosecond)
+		synctest.Wait()
+		require.Equal(t, reads, o.db().readCounts()["visits"])
+		<-time.After(time.Nanosecond)
+		synctest.Wait()
+		require.Equal(t, reads+1, o.db().readCounts()["visits"])
+		<-time.After(time.Minute)
+		require.NoError(t, o.check(t, o.requireStatus(t, "r1", dsr.StatusComplete)))
+		for entry, err := range o.engine.Audit().Entries(t.Context(), "r1") {
+			require.NoError(t, err)
+			if entry.Action == "going on" {
+				require.Equal(t, req.DueAt, entry.Time)
+			}
+		}
+		require.Contains(t, o.actions(t, "r1"), "going on")
+	})
+}
