@@ -138,22 +138,20 @@ func (a *Audit) Checkpoint(ctx context.Context) (*Checkpoint, error) {
 	}
 	store := a.engine.config.Store
 	for {
-		last, err := store.Checkpoints(ctx, 0, -1)
+		last, err := a.newest(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("dsr: read the last checkpoint: %w", err)
+			return nil, err
 		}
 		heads, err := store.UnsignedHeads(ctx, audit.MaxHeads)
 		if err != nil {
 			return nil, fmt.Errorf("dsr: read the ends of the audit trail: %w", err)
 		}
-		var newest *Checkpoint
-		seq, prev := int64(1), []byte(nil)
-		if len(last) > 0 {
-			newest = &last[len(last)-1]
-			seq, prev = newest.Seq+1, newest.Hash
-		}
 		if len(heads) == 0 {
-			return newest, nil
+			return a.newest(ctx) // another process may have signed them just now
+		}
+		seq, prev := int64(1), []byte(nil)
+		if last != nil {
+			seq, prev = last.Seq+1, last.Hash
 		}
 		signed := make([]audit.Head, len(heads))
 		for i, h := range heads {
@@ -176,6 +174,18 @@ func (a *Audit) Checkpoint(ctx context.Context) (*Checkpoint, error) {
 			}
 		}
 	}
+}
+
+// newest returns the newest checkpoint, or nil.
+func (a *Audit) newest(ctx context.Context) (*Checkpoint, error) {
+	last, err := a.engine.config.Store.Checkpoints(ctx, 0, -1)
+	if err != nil {
+		return nil, fmt.Errorf("dsr: read the last checkpoint: %w", err)
+	}
+	if len(last) == 0 {
+		return nil, nil
+	}
+	return &last[len(last)-1], nil
 }
 
 func checkpointOf(c audit.Checkpoint) Checkpoint {

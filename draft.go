@@ -55,6 +55,11 @@ func (rec *Record) state() (lifecycle.State, error) {
 // move applies an event, or says why it cannot be.
 func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[string]string) error {
 	e.At = d.now
+	// All times of a change are whole microseconds: at the time when it is due,
+	// a request must not find that it is still too early.
+	if until := e.Until.Truncate(time.Microsecond); until.Before(e.Until) {
+		e.Until = until.Add(time.Microsecond)
+	}
 	ch, err := lifecycle.Next(d.state, e)
 	if err != nil {
 		return refused(d.Record.ID, err)
@@ -97,9 +102,11 @@ func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[
 	return d.note(ctx, ch.Action, by.Actor, details)
 }
 
-// restart takes the work back to its beginning. What was delivered is not
-// forgotten, since it has to be removed some day.
+// restart takes the work back to its beginning: a journal that was begun holds
+// collected rows, and goes with them. What was delivered is not forgotten, since
+// it has to be removed some day.
 func (d *draft) restart() error {
+	d.forget(lifecycle.Journal)
 	rec := &d.Record
 	res, err := rec.results()
 	if err != nil {
@@ -179,7 +186,11 @@ func (d *draft) remark(ctx context.Context, action string, by By) error {
 		return err
 	}
 	remarks = append(remarks, Remark{Time: d.now, Action: action, Actor: by.Actor, Reason: by.Reason})
-	plain, err := json.Marshal(remarks)
+	open := make([]openRemark, len(remarks))
+	for i, m := range remarks {
+		open[i] = openRemark(m)
+	}
+	plain, err := json.Marshal(open)
 	if err != nil {
 		return errors.New("dsr: what was said of the request cannot be encoded")
 	}

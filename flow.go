@@ -2,6 +2,7 @@ package dsr
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -133,10 +134,11 @@ func (e *Engine) configureFlows(faults *multierror.Error) *multierror.Error {
 		if f.VerifyIdentity && e.config.Notifier == nil {
 			add("VerifyIdentity needs a Notifier that sends the code to the data subject")
 		}
-		for what, d := range map[string]time.Duration{"CoolingOff": f.CoolingOff, "Timeframe": f.Timeframe} {
-			if d < 0 {
-				add("%s is negative", what)
-			}
+		if f.CoolingOff < 0 {
+			add("CoolingOff is negative")
+		}
+		if f.Timeframe < 0 {
+			add("Timeframe is negative")
 		}
 		for i, check := range f.PreApproval {
 			if strings.TrimSpace(check) == "" || slices.Contains(f.PreApproval[:i], check) {
@@ -145,19 +147,22 @@ func (e *Engine) configureFlows(faults *multierror.Error) *multierror.Error {
 		}
 	}
 	check("Flow", e.config.Flow)
-	for policy, f := range e.config.Flows {
+	for _, policy := range slices.Sorted(maps.Keys(e.config.Flows)) {
 		if e.policies[policy] == nil {
 			faults = multierror.Append(faults, fmt.Errorf("Flows has policy %q, which is not among Policies", policy))
 		}
-		check("Flows of policy "+policy, f)
+		check("Flows of policy "+policy, e.config.Flows[policy])
 	}
 	k := e.config.Retention
-	for what, d := range map[string]time.Duration{
-		"Unverified": k.Unverified, "Collected": k.Collected, "Journals": k.Journals, "Packages": k.Packages,
-		"Identities": k.Identities, "Logs": k.Logs, "Requests": k.Requests,
+	for _, rule := range []struct {
+		name string
+		keep time.Duration
+	}{
+		{"Unverified", k.Unverified}, {"Collected", k.Collected}, {"Journals", k.Journals}, {"Packages", k.Packages},
+		{"Identities", k.Identities}, {"Logs", k.Logs}, {"Requests", k.Requests},
 	} {
-		if d < 0 {
-			faults = multierror.Append(faults, fmt.Errorf("Retention.%s is negative", what))
+		if rule.keep < 0 {
+			faults = multierror.Append(faults, fmt.Errorf("Retention.%s is negative", rule.name))
 		}
 	}
 	return faults

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -173,7 +174,7 @@ func (r *Requests) query(ctx context.Context, f *Filter) (q RecordQuery, err err
 	}
 	q = RecordQuery{
 		Status: f.Status, Policies: f.Policies, Actions: f.Actions,
-		ExternalID: f.ExternalID, ExternalPrefix: f.ExternalPrefix, Text: f.Text, Location: strings.ToUpper(f.Location),
+		ExternalID: f.ExternalID, ExternalPrefix: f.ExternalPrefix, Text: f.Text, Location: strings.ToUpper(strings.TrimSpace(f.Location)),
 		Times: f.Times, Unfinished: f.Unfinished || f.Overdue, Deleted: f.Deleted,
 		Sort: f.Sort, Descending: f.Descending, Limit: f.Size,
 	}
@@ -234,7 +235,7 @@ func (f *Filter) check() error {
 			fault("%s: From must be before Before", field)
 		}
 	}
-	for field := range f.Times {
+	for _, field := range slices.Sorted(maps.Keys(f.Times)) {
 		if !slices.Contains(TimeFields(), field) {
 			fault("there is no time %q", field)
 		}

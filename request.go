@@ -137,7 +137,12 @@ func (b By) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 // LogValue implements [slog.LogValuer] without showing anybody.
 func (b By) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// Remark is what somebody did to a request and said about it.
+// MarshalJSON implements [json.Marshaler] without showing anybody, as that of
+// [Identities] does.
+func (b By) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
+
+// Remark is what somebody did to a request and said about it. It prints, also
+// as JSON, without the actor and the reason.
 type Remark struct {
 	Time time.Time `json:"time"`
 	// Action is what the audit trail calls it, such as "denied".
@@ -153,6 +158,26 @@ func (m Remark) Format(f fmt.State, _ rune) {
 
 // LogValue implements [slog.LogValuer] without showing anybody.
 func (m Remark) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
+
+// MarshalJSON implements [json.Marshaler] without showing anybody.
+func (m Remark) MarshalJSON() ([]byte, error) {
+	m.Actor, m.Reason = "", ""
+	return json.Marshal(openRemark(m))
+}
+
+// openRemark is a remark as it is sealed.
+type openRemark Remark
+
+// MarshalJSON implements [json.Marshaler] without what is personal, as
+// [Notice.Format] does: a log that writes JSON must not tell the code.
+func (n Notice) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Kind                          NoticeKind
+		RequestID, ExternalID, Policy string
+		Packages                      []string
+		Message                       string
+	}{n.Kind, n.RequestID, n.ExternalID, n.Policy, n.Packages, n.Message})
+}
 
 // Request is a privacy request as a host sees it. Times that did not come yet
 // are zero.

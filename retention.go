@@ -20,7 +20,7 @@ func (r *Requests) expire(ctx context.Context, rec *Record) (*Request, error) {
 		return nil, err
 	}
 	things := state.Expired(e.config.Clock().UTC())
-	if slices.Contains(things, lifecycle.Packages) || slices.Contains(things, lifecycle.Request) {
+	if slices.Contains(things, lifecycle.Packages) {
 		if err := e.removePackages(ctx, rec); err != nil {
 			return nil, err
 		}

@@ -99,14 +99,20 @@ func (r *Requests) change(ctx context.Context, id string, event lifecycle.Event,
 		return nil, err
 	}
 	rec := &d.Record
+	req := rec.request()
 	if notice != "" {
 		n := Notice{Kind: notice}
-		if notice == NoticeDenied {
+		switch notice {
+		case NoticeDenied:
 			n.Reason = by.Reason
+		case NoticeComplete:
+			for _, p := range req.Packages {
+				n.Packages = append(n.Packages, p.Name)
+			}
 		}
 		r.engine.notify(ctx, rec, n)
 	}
-	return rec.request(), errors.Join(d.sweep(ctx), r.engine.hint(ctx, rec))
+	return req, errors.Join(d.sweep(ctx), r.engine.hint(ctx, rec))
 }
 
 // try drafts a change again and again until nobody else was faster.
