@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -261,6 +263,10 @@ func (a *Audit) Verify(ctx context.Context, opts *AuditOptions) (*AuditReport, e
 		return nil, err
 	}
 	v := verifier(key, a.engine.auditMAC(ctx), opts)
+	ends, err := a.ends(ctx, opts.requests())
+	if err != nil {
+		return nil, err
+	}
 	for c, err := range a.checkpoints(ctx) {
 		if err != nil {
 			return nil, err
@@ -271,9 +277,35 @@ func (a *Audit) Verify(ctx context.Context, opts *AuditOptions) (*AuditReport, e
 		if err != nil {
 			return nil, err
 		}
+		if ends[entry.RequestID] <= entry.Seq {
+			delete(ends, entry.RequestID)
+		}
 		v.Entry(audit.Entry(entry))
 	}
-	return reportOf(v.Done()), nil
+	report := reportOf(v.Done())
+	for _, id := range slices.Sorted(maps.Keys(ends)) {
+		report.Findings = append(report.Findings, AuditFinding{
+			RequestID: id, Seq: ends[id], Kind: string(audit.CutOff),
+			Message: "the store notes that the chain goes on to this entry, which is not there: its newest entries, which no checkpoint holds yet, were removed",
+		})
+	}
+	return report, nil
+}
+
+// ends are where the store notes that chains end which no checkpoint holds in
+// full. They are read before the chains, which may have grown by then.
+func (a *Audit) ends(ctx context.Context, only []string) (map[string]int64, error) {
+	heads, err := a.engine.config.Store.UnsignedHeads(ctx, math.MaxInt32)
+	if err != nil {
+		return nil, fmt.Errorf("dsr: read the ends of the audit trail: %w", err)
+	}
+	ends := map[string]int64{}
+	for _, h := range heads {
+		if len(only) == 0 || slices.Contains(only, h.RequestID) {
+			ends[h.RequestID] = h.Seq
+		}
+	}
+	return ends, nil
 }
 
 // Export writes the audit trail as JSON Lines, for an auditor who checks it

@@ -2,6 +2,7 @@ package dsr
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -252,6 +253,11 @@ func (e *Engine) configure(c Config) error {
 	}
 	if c.Keyring == nil {
 		add("Keyring is required: NewLocalKeyring wraps keys with one of your own")
+	}
+	if c.Audit.Signer != nil {
+		if key, ok := c.Audit.Signer.Public().(ed25519.PublicKey); !ok || len(key) != ed25519.PublicKeySize {
+			add("Audit.Signer has a key of type %T; checkpoints are signed with Ed25519", c.Audit.Signer.Public())
+		}
 	}
 	if !slices.Contains([]SharedRows{SharedErase, SharedKeep, SharedRefuse}, c.SharedRows) {
 		add("SharedRows is %q; it is one of %s, %s, %s", c.SharedRows, SharedErase, SharedKeep, SharedRefuse)

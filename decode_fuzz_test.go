@@ -2,14 +2,11 @@ package dsr
 
 import (
 	"bytes"
-	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/godsr/dsr/graph"
-	"github.com/godsr/dsr/internal/lifecycle"
 	"github.com/godsr/dsr/internal/value"
 )
 
@@ -37,28 +34,6 @@ func FuzzJournalEntry(f *testing.F) {
 			require.True(t, value.Equal(e.key, decoded[i].key))
 			require.Len(t, decoded[i].set, len(e.set))
 		}
-	})
-}
-
-func FuzzRecord(f *testing.F) {
-	state, err := json.Marshal(&lifecycle.State{
-		Flow: lifecycle.Flow{Verify: true, CoolingOff: time.Hour}, SubmittedAt: time.Unix(1, 0).UTC(),
-		Code: &lifecycle.Code{Hash: []byte("h"), ExpiresAt: time.Unix(2, 0).UTC()},
-	})
-	require.NoError(f, err)
-	f.Add(state, []byte(`{"packages":[{"rule":"r","destination":"d","name":"n"}]}`), []byte(`{"steps":null}`))
-	f.Add([]byte("{"), []byte("[]"), []byte("null"))
-	f.Fuzz(func(t *testing.T, state, outcomes, plan []byte) {
-		rec := &Record{ID: "r1", Status: StatusPending, State: state, Outcomes: outcomes, Plan: plan}
-		s, err := rec.state()
-		if err == nil {
-			again, err := json.Marshal(&s)
-			require.NoError(t, err)
-			var back lifecycle.State
-			require.NoError(t, json.Unmarshal(again, &back))
-		}
-		_, _ = rec.results()
-		require.Equal(t, "r1", rec.request().ID)
 	})
 }
 

@@ -76,8 +76,10 @@ func (r *run) sweep(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	rec, err := r.engine.config.Store.Request(ctx, r.id)
-	if err == nil && lifecycle.Status(rec.Status).Ended() {
-		err = r.engine.config.Spool.Remove(ctx, r.id)
+	if err == nil {
+		if _, kept := rec.Keys[keySpool]; !kept { // it ended, was deleted, or begins anew
+			err = r.engine.config.Spool.Remove(ctx, r.id)
+		}
 	}
 	if err != nil {
 		r.engine.config.Logger.WarnContext(ctx, "the spool may hold sealed rows of a request that was taken over", "request", r.id)

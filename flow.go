@@ -140,6 +140,13 @@ func (e *Engine) configureFlows(faults *multierror.Error) *multierror.Error {
 		if f.Timeframe < 0 {
 			add("Timeframe is negative")
 		}
+		if f.Duplicates != nil && e.datamap != nil {
+			for _, kind := range f.withDefaults().Duplicates.Kinds {
+				if !slices.Contains(e.datamap.IdentityKinds(), kind) {
+					add("Duplicates compares identity kind %q, which no dataset has", kind)
+				}
+			}
+		}
 		for i, check := range f.PreApproval {
 			if strings.TrimSpace(check) == "" || slices.Contains(f.PreApproval[:i], check) {
 				add("PreApproval names an empty check, or one twice")

@@ -164,7 +164,7 @@ func TestDuplicatesAreDecidedByAPerson(t *testing.T) {
 	o.advanced(t, "r2", dsr.StatusDuplicate)
 	require.Empty(t, o.db().readCounts())
 	_, err := o.PreApproval(t.Context(), "r2", "fraud", true, clerk)
-	require.EqualError(t, err, "dsr: cannot answer pre-approval request r2: it is duplicate; answer pre-approval takes a request that is awaiting_pre_approval")
+	require.EqualError(t, err, "dsr: cannot answer pre-approval for request r2: it is duplicate; answer pre-approval takes a request that is awaiting_pre_approval")
 
 	// Approved, its checks are not asked any more.
 	o.clock.add(time.Minute)

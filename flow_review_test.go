@@ -149,7 +149,7 @@ func TestPreApproval(t *testing.T) {
 		o := newOffice(t, flow, nil)
 		require.Equal(t, dsr.StatusAwaitingPreApproval, o.submitted(t, submission("access", "ada@example.com")).Status)
 		o.refused(t, o.preApprove("credit", true), "r1", dsr.ErrNotFound,
-			`dsr: cannot answer pre-approval request r1: it has no pre-approval check "credit"; it has: fraud, legal hold`)
+			`dsr: cannot answer pre-approval for request r1: it has no pre-approval check "credit"; it has: fraud, legal hold`)
 		req := o.done(t, o.preApprove("legal hold", true), "r1", dsr.StatusAwaitingPreApproval)
 		require.Equal(t, map[string]bool{"legal hold": true}, req.PreApproval)
 		o.done(t, o.preApprove("legal hold", true), "r1", dsr.StatusAwaitingPreApproval)
@@ -157,7 +157,7 @@ func TestPreApproval(t *testing.T) {
 		require.Equal(t, map[string]bool{"fraud": true, "legal hold": true}, req.PreApproval)
 		require.Zero(t, req.ReviewedAt, "no person reviewed it")
 		o.refused(t, o.preApprove("fraud", false), "r1", dsr.ErrConflict,
-			"dsr: cannot answer pre-approval request r1: it is approved; answer pre-approval takes a request that is awaiting_pre_approval")
+			"dsr: cannot answer pre-approval for request r1: it is approved; answer pre-approval takes a request that is awaiting_pre_approval")
 		o.advanced(t, "r1", dsr.StatusComplete)
 		require.Equal(t, []string{
 			"received policy=access", "pre-approval answered by clerk-7", "pre-approval answered by clerk-7", "pre-approved by clerk-7",
@@ -171,7 +171,7 @@ func TestPreApproval(t *testing.T) {
 		req := o.done(t, o.preApprove("legal hold", false), "r1", dsr.StatusNotEligible)
 		require.Equal(t, map[string]bool{"fraud": true, "legal hold": false}, req.PreApproval)
 		o.refused(t, o.preApprove("legal hold", true), "r1", dsr.ErrConflict,
-			"dsr: cannot answer pre-approval request r1: it is pre_approval_not_eligible; answer pre-approval takes a request that is awaiting_pre_approval")
+			"dsr: cannot answer pre-approval for request r1: it is pre_approval_not_eligible; answer pre-approval takes a request that is awaiting_pre_approval")
 		o.advanced(t, "r1", dsr.StatusNotEligible)
 		require.Empty(t, o.db().readCounts())
 		o.done(t, o.Approve, "r1", dsr.StatusApproved)

@@ -174,7 +174,7 @@ func TestLimitOfCodes(t *testing.T) {
 			}
 			last := o.code(t)
 			o.refused(t, o.SendCode, "r1", dsr.ErrTooManyAttempts, fmt.Sprintf(
-				"dsr: cannot send code request r1: %d verification codes were sent, which is the limit; resubmit the request", c.want))
+				"dsr: cannot send code for request r1: %d verification codes were sent, which is the limit; resubmit the request", c.want))
 			require.Equal(t, last, o.code(t), "none was sent")
 
 			o.done(t, o.Resubmit, "r1", dsr.StatusUnverified)
@@ -246,7 +246,7 @@ func TestVerifiedSubmissionsNeedNoCode(t *testing.T) {
 	require.Equal(t, dsr.StatusApproved, req.Status)
 	require.Equal(t, begin, req.VerifiedAt)
 	require.Equal(t, []string{"r1 received"}, o.notices())
-	o.refused(t, o.SendCode, "r1", dsr.ErrConflict, "dsr: cannot send code request r1: it is approved; send code takes a request that is identity_unverified")
+	o.refused(t, o.SendCode, "r1", dsr.ErrConflict, "dsr: cannot send code for request r1: it is approved; send code takes a request that is identity_unverified")
 	// It stays verified when it begins anew.
 	o.done(t, o.Resubmit, "r1", dsr.StatusApproved)
 	require.Equal(t, begin, o.get(t, "r1").VerifiedAt)

@@ -62,7 +62,7 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	}
 	code := ""
 	if rec.Status == StatusUnverified {
-		if code, err = d.newCode(ctx, flow); err != nil {
+		if code, err = d.newCode(ctx, flow, By{}); err != nil {
 			return nil, err
 		}
 	}

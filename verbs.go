@@ -3,6 +3,7 @@ package dsr
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/godsr/dsr/internal/lifecycle"
 )
@@ -62,8 +63,9 @@ func (r *Requests) Retry(ctx context.Context, id string, by By) (*Request, error
 }
 
 // Resubmit begins a request anew, under the same ID and with the audit trail it
-// has. What was collected is shredded, a verified identity stays verified. Once
-// its erasure has begun it is [ErrConflict].
+// has, through the flow as it is configured now. What was collected is shredded,
+// a verified identity stays verified; one that is not gets a new code. Once its
+// erasure has begun it is [ErrConflict].
 func (r *Requests) Resubmit(ctx context.Context, id string, by By) (*Request, error) {
 	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Resubmit}, by, "")
 }
@@ -82,6 +84,7 @@ func (r *Requests) Delete(ctx context.Context, id string, by By) (*Request, erro
 
 // change applies one event to a stored request, whoever else changes it.
 func (r *Requests) change(ctx context.Context, id string, event lifecycle.Event, by By, notice NoticeKind) (*Request, error) {
+	code := ""
 	d, err := r.try(ctx, id, func(d *draft) error {
 		if event.Kind == lifecycle.Resubmit {
 			var err error
@@ -89,6 +92,11 @@ func (r *Requests) change(ctx context.Context, id string, event lifecycle.Event,
 				return err
 			}
 			d.state.Flow = r.engine.flow(d.Record.Policy).lifecycle(r.engine.config.Retention, r.engine.erases(d.Record.Policy))
+			if err := d.move(ctx, event, by, nil); err != nil || d.Record.Status != StatusUnverified {
+				return err
+			}
+			code, err = d.newCode(ctx, r.engine.flow(d.Record.Policy), By{})
+			return err
 		}
 		if event.Kind == lifecycle.Retry || event.Kind == lifecycle.Resume {
 			d.Record.Failure = ""
@@ -112,7 +120,19 @@ func (r *Requests) change(ctx context.Context, id string, event lifecycle.Event,
 		}
 		r.engine.notify(ctx, rec, n)
 	}
-	return req, errors.Join(d.sweep(ctx), r.engine.hint(ctx, rec))
+	return req, errors.Join(d.sweep(ctx), r.resend(ctx, rec, code), r.engine.hint(ctx, rec))
+}
+
+// resend sends the code of a request that has to be verified again.
+func (r *Requests) resend(ctx context.Context, rec *Record, code string) error {
+	if code == "" {
+		return nil
+	}
+	ids, err := newRun(r.engine, rec).identities(ctx)
+	if err != nil {
+		return err
+	}
+	return r.engine.sendCode(ctx, rec, ids, code)
 }
 
 // try drafts a change again and again until nobody else was faster.
@@ -200,7 +220,11 @@ type RefusedError struct {
 
 // Error says which request, what, and why not.
 func (e *RefusedError) Error() string {
-	return "dsr: cannot " + e.Verb + " request " + e.RequestID + ": " + e.reason
+	verb := e.Verb
+	if strings.Contains(verb, " ") { // such as "send code"
+		verb += " for"
+	}
+	return "dsr: cannot " + verb + " request " + e.RequestID + ": " + e.reason
 }
 
 // Unwrap returns what a host branches on: [ErrConflict] for a status that does

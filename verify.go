@@ -19,7 +19,7 @@ import (
 func (r *Requests) SendCode(ctx context.Context, id string, by By) (*Request, error) {
 	code := ""
 	d, err := r.try(ctx, id, func(d *draft) (err error) {
-		code, err = d.newCodeBy(ctx, r.engine.flow(d.Record.Policy), by)
+		code, err = d.newCode(ctx, r.engine.flow(d.Record.Policy), by)
 		return err
 	})
 	if err != nil {
@@ -60,14 +60,9 @@ func (r *Requests) Verify(ctx context.Context, id, code string) (*Request, error
 	return d.Record.request(), r.engine.hint(ctx, &d.Record)
 }
 
-// newCode is newCodeBy for nobody in particular.
-func (d *draft) newCode(ctx context.Context, flow Flow) (string, error) {
-	return d.newCodeBy(ctx, flow, By{})
-}
-
-// newCodeBy puts the keyed hash of a new code into the change and returns the
+// newCode puts the keyed hash of a new code into the change and returns the
 // code.
-func (d *draft) newCodeBy(ctx context.Context, flow Flow, by By) (string, error) {
+func (d *draft) newCode(ctx context.Context, flow Flow, by By) (string, error) {
 	n, err := rand.Int(d.engine.config.Random, big.NewInt(1_000_000))
 	if err != nil {
 		return "", fmt.Errorf("dsr: make a verification code: %w", err)
