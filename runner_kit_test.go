@@ -99,22 +99,18 @@ func get(t testing.TB, e *dsr.Engine, id string) *dsr.Request {
 	return req
 }
 
-// until lets time pass until all requests have a status, and tells for how
-// long; it fails after some time.
+// until lets time pass until all requests have come to a status, and tells for
+// how long, to a hundredth of the limit, after which it fails.
 func until(t testing.TB, e *dsr.Engine, status dsr.Status, limit time.Duration, ids ...string) time.Duration {
 	t.Helper()
 	begun := time.Now()
-	for {
-		synctest.Wait()
-		left := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return get(t, e, id).Status == status })
-		if len(left) == 0 {
-			return time.Since(begun)
+	for _, id := range ids {
+		for synctest.Wait(); get(t, e, id).Status != status; synctest.Wait() {
+			require.Less(t, time.Since(begun), limit, "not %s in time: %+v", status, get(t, e, id))
+			elapse(limit / 100)
 		}
-		if time.Since(begun) >= limit {
-			require.Fail(t, "not in time", "%d of %d are not %s; the first: %+v", len(left), len(ids), status, get(t, e, left[0]))
-		}
-		elapse(100 * time.Millisecond)
 	}
+	return time.Since(begun)
 }
 
 // trail lists the actions of a request's audit trail.
