@@ -6,3 +6,9 @@ func (e *LocalExecutor) Jobs() int {
 	defer e.mu.Unlock()
 	return e.waiting.Len() + len(e.running)
 }
+
+// Local is the executor of an engine that was given none.
+func (e *Engine) Local() *LocalExecutor {
+	executor, _ := e.runner.executor.(*LocalExecutor)
+	return executor
+}

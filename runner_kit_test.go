@@ -209,6 +209,7 @@ type outageStore struct {
 	dsr.Store
 	failure atomic.Pointer[error]
 	calls   atomic.Int64
+	lag     atomic.Int64 // between finding requests and returning them
 
 	mu      sync.Mutex
 	working map[string]bool // requests that did something under the lease they have
@@ -257,7 +258,11 @@ func (s *outageStore) Requests(ctx context.Context, q dsr.RecordQuery) ([]*dsr.R
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	return s.Store.Requests(ctx, q)
+	found, err := s.Store.Requests(ctx, q)
+	if lag := time.Duration(s.lag.Load()); lag > 0 {
+		elapse(lag)
+	}
+	return found, err
 }
 
 func (s *outageStore) Journal(ctx context.Context, id string, after, limit int) ([]dsr.JournalChunk, error) {
