@@ -79,6 +79,23 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
+// Who comes to a closed door takes no slot and no part of the rate.
+func TestOpenBreakerTakesNoRate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{}
+		g := guarded(a, Connection{Rate: 0.01, Burst: tripAfter})
+		openBreaker(t, g, a)
+		begun := time.Now()
+		for range 5 {
+			_, err := g.Apply(t.Context(), &Chunk{})
+			require.ErrorIs(t, err, errOpen)
+		}
+		require.Zero(t, time.Since(begun))
+		idle(t, g)
+	})
+}
+
 // A call that is called off or panics while it is to find out whether the
 // connection is back leaves that to the next one.
 func TestBreakerTakesNoCallThatProvesNothing(t *testing.T) {

@@ -30,6 +30,7 @@ func TestRequestsOfOnePersonUnderRun(t *testing.T) {
 				f := newFleet(t, lettersYAML, letterRows(2, letters))
 				f.tune = func(c *dsr.Config) { c.Limits.ChunkRows = 2 }
 				f.switches["mail"].slowDown(time.Second)
+				f.store.lag.Store(int64(10 * time.Millisecond)) // so that they look before any of them is leased
 				var engines []*dsr.Engine
 				var stops []func()
 				for range c.engines {
