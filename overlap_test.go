@@ -86,3 +86,30 @@ func TestRequestsOfOnePersonUnderRun(t *testing.T) {
 		})
 	}
 }
+
+// Requests that met, so that each gave way, find out at once who comes first.
+func TestGivingWayIsNoStandstill(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, lettersYAML, letterRows(1, 1))
+		f.tune = func(c *dsr.Config) { c.Poll = time.Hour }
+		e, _ := f.engine(t, readPolicy())
+		stop := runEngine(t, e)
+		f.store.lag.Store(int64(10 * time.Millisecond)) // so that all look before any is leased,
+		f.store.slow.Store(int64(time.Second))          // and all are before any looks again
+		ids := make([]string, 4)
+		var wg sync.WaitGroup
+		for i := range ids {
+			wg.Go(func() { ids[i] = submitTo(t, e, "read", person1(0)) })
+		}
+		wg.Wait()
+		until(t, e, dsr.StatusComplete, 50*time.Second, ids...)
+		for _, id := range ids {
+			rec, err := f.store.Request(t.Context(), id)
+			require.NoError(t, err)
+			require.Greater(t, rec.Epoch, int64(1), "it gave its first lease back")
+		}
+		require.Equal(t, 1, f.store.most)
+		stop()
+	})
+}

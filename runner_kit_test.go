@@ -210,6 +210,7 @@ type outageStore struct {
 	failure atomic.Pointer[error]
 	calls   atomic.Int64
 	lag     atomic.Int64 // between finding requests and returning them
+	slow    atomic.Int64 // between storing a change and telling so
 
 	mu      sync.Mutex
 	working map[string]bool // requests that did something under the lease they have
@@ -228,6 +229,14 @@ func (s *outageStore) Commit(ctx context.Context, ch *dsr.StoreChange) error {
 	if err := s.check(); err != nil {
 		return err
 	}
+	err := s.commit(ctx, ch)
+	if slow := time.Duration(s.slow.Load()); slow > 0 {
+		elapse(slow)
+	}
+	return err
+}
+
+func (s *outageStore) commit(ctx context.Context, ch *dsr.StoreChange) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, _ := s.Store.Request(ctx, ch.Record.ID)
