@@ -43,7 +43,7 @@ func TestRequestsOfOnePersonUnderRun(t *testing.T) {
 				for i := range 2 * each {
 					policy := []string{"read", "erase"}[i%2]
 					wg.Go(func() {
-						id := submitTo(t, engines[i/2%len(engines)], policy, person1(0))
+						id := submitTo(t, engines[i/2%len(engines)], policy, addressOf(0))
 						mu.Lock()
 						defer mu.Unlock()
 						ids[policy] = append(ids[policy], id)
@@ -100,7 +100,7 @@ func TestGivingWayIsNoStandstill(t *testing.T) {
 		ids := make([]string, 4)
 		var wg sync.WaitGroup
 		for i := range ids {
-			wg.Go(func() { ids[i] = submitTo(t, e, "read", person1(0)) })
+			wg.Go(func() { ids[i] = submitTo(t, e, "read", addressOf(0)) })
 		}
 		wg.Wait()
 		until(t, e, dsr.StatusComplete, 50*time.Second, ids...)

@@ -54,7 +54,7 @@ func TestLeaseOfADeadProcess(t *testing.T) {
 		dead := &process{}
 		f.tune = func(c *dsr.Config) { c.Store = &dyingStore{f.store, dead} }
 		e, _ := f.engine(t, erasePolicy())
-		id := submitTo(t, e, "erase", person1(0))
+		id := submitTo(t, e, "erase", addressOf(0))
 		ctx, hit := at(t.Context(), "applied 1", func() { dead.dead.Store(true) })
 		_, err := e.Requests().Advance(ctx, id)
 		require.ErrorIs(t, err, errKilled)
@@ -84,10 +84,10 @@ func TestRunDrains(t *testing.T) {
 		f.tune = func(c *dsr.Config) { c.Limits.ChunkRows = 1 }
 		e, executor := f.engine(t, erasePolicy())
 		stop := runEngine(t, e)
-		id := submitTo(t, e, "erase", person1(0))
+		id := submitTo(t, e, "erase", addressOf(0))
 		until(t, e, dsr.StatusComplete, time.Second, id) // nothing takes time yet
 		f.switches["mail"].slowDown(time.Second)
-		id = submitTo(t, e, "erase", person1(0))
+		id = submitTo(t, e, "erase", addressOf(0))
 		settle(10500 * time.Millisecond)
 		begun := time.Now()
 		stop()
@@ -127,7 +127,7 @@ func TestRunEndsAfterTheGrace(t *testing.T) {
 		e, _ := f.engine(t, readPolicy())
 		f.switches["mail"].slowDown(100 * time.Second)
 		stop := runEngine(t, e)
-		id := submitTo(t, e, "read", person1(0))
+		id := submitTo(t, e, "read", addressOf(0))
 		settle(time.Second)
 		begun := time.Now()
 		stop()
@@ -155,7 +155,7 @@ func TestLongErasureLetsOthersGo(t *testing.T) {
 		e, _ := f.engine(t, readPolicy(), erasePolicy())
 		f.switches["mail"].slowDown(time.Second)
 		stop := runEngine(t, e)
-		long := submitTo(t, e, "erase", person1(3))
+		long := submitTo(t, e, "erase", addressOf(3))
 		settle(5500 * time.Millisecond)
 		small := submitAll(t, e, "read", 3)
 		until(t, e, dsr.StatusComplete, 10*time.Second, small...)
@@ -182,7 +182,7 @@ func TestShortestSliceGetsOn(t *testing.T) {
 		f.switches["shop"].slowDown(time.Millisecond)
 		f.store.lag.Store(int64(time.Millisecond))
 		stop := runEngine(t, e)
-		id := submitTo(t, e, "erase", person1(0))
+		id := submitTo(t, e, "erase", addressOf(0))
 		until(t, e, dsr.StatusComplete, time.Second, id)
 		rec, err := f.store.Request(t.Context(), id)
 		require.NoError(t, err)
@@ -201,7 +201,7 @@ func TestWaitingRequestsAreNotHeldInMemory(t *testing.T) {
 		e, executor := f.engine(t, readPolicy())
 		stop := runEngine(t, e)
 		for i := range people {
-			submitTo(t, e, "read", person1(i))
+			submitTo(t, e, "read", addressOf(i))
 		}
 		settle(time.Minute - time.Millisecond)
 		require.Zero(t, executor.Jobs())
@@ -233,11 +233,11 @@ func TestRunTwice(t *testing.T) {
 		e, _ := f.engine(t, readPolicy())
 		stop := runEngine(t, e)
 		require.EqualError(t, e.Run(t.Context()), "dsr: the engine is running already; call Run once")
-		id := submitTo(t, e, "read", person1(0))
+		id := submitTo(t, e, "read", addressOf(0))
 		require.Zero(t, until(t, e, dsr.StatusComplete, time.Minute, id))
 		stop()
 		stop = runEngine(t, e)
-		id = submitTo(t, e, "read", person1(0))
+		id = submitTo(t, e, "read", addressOf(0))
 		require.Zero(t, until(t, e, dsr.StatusComplete, time.Minute, id))
 		stop()
 	})
@@ -253,7 +253,7 @@ func TestDueTimeDuringALook(t *testing.T) {
 		f.store.lag.Store(int64(2 * time.Second))
 		stop := runEngine(t, e)
 		settle(3 * time.Second) // it has found nothing, and does not know it yet
-		id := submitTo(t, e, "read", person1(0))
+		id := submitTo(t, e, "read", addressOf(0))
 		settle(time.Second)
 		f.store.lag.Store(0)
 		until(t, e, dsr.StatusComplete, 5*time.Second, id)
@@ -300,11 +300,11 @@ func TestBlockedRequestsCostLittle(t *testing.T) {
 		e, executor := f.engine(t, readPolicy())
 		f.switches["mail"].fail(context.DeadlineExceeded)
 		stop := runEngine(t, e)
-		first := submitTo(t, e, "read", person1(0))
+		first := submitTo(t, e, "read", addressOf(0))
 		settle(time.Second)
 		var blocked []string
 		for range 20 {
-			blocked = append(blocked, submitTo(t, e, "read", person1(0)))
+			blocked = append(blocked, submitTo(t, e, "read", addressOf(0)))
 		}
 		settle(time.Second)
 		before := f.store.calls.Load()

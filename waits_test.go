@@ -39,7 +39,7 @@ dataset:
 func letterRows(people, letters int) map[string]map[string][]row {
 	rows := map[string]map[string][]row{"shop": {"customers": nil}, "mail": {"letters": nil}}
 	for i := range people {
-		rows["shop"]["customers"] = append(rows["shop"]["customers"], row{"id": i + 1, "email": person1(i), "name": fmt.Sprint("name ", i)})
+		rows["shop"]["customers"] = append(rows["shop"]["customers"], row{"id": i + 1, "email": addressOf(i), "name": fmt.Sprint("name ", i)})
 		for n := range letters {
 			rows["mail"]["letters"] = append(rows["mail"]["letters"], row{"id": i*letters + n + 1, "customer": i + 1, "text": fmt.Sprint("text ", i, n)})
 		}
@@ -47,7 +47,7 @@ func letterRows(people, letters int) map[string]map[string][]row {
 	return rows
 }
 
-func person1(i int) string { return fmt.Sprintf("person%d@example.com", i) }
+func addressOf(i int) string { return fmt.Sprintf("person%d@example.com", i) }
 
 func readPolicy() graph.Policy {
 	return graph.Policy{Key: "read", Rules: []graph.Rule{accessRule()}}
@@ -62,7 +62,7 @@ func submitAll(t testing.TB, e *dsr.Engine, policy string, n int) []string {
 	t.Helper()
 	var ids []string
 	for i := range n {
-		ids = append(ids, submitTo(t, e, policy, person1(i)))
+		ids = append(ids, submitTo(t, e, policy, addressOf(i)))
 	}
 	return ids
 }
@@ -144,7 +144,7 @@ func TestWaitingEnds(t *testing.T) {
 		f.switches["mail"].failSchema(syscall.ECONNREFUSED)
 		f.switches["mail"].fail(syscall.ECONNREFUSED)
 		stop := runEngine(t, e)
-		id := submitTo(t, e, "read", person1(0))
+		id := submitTo(t, e, "read", addressOf(0))
 		settle(time.Hour - time.Second)
 		require.Equal(t, dsr.StatusInProcessing, get(t, e, id).Status)
 		until(t, e, dsr.StatusError, 8*time.Minute, id)
@@ -208,7 +208,7 @@ func TestErasureGoesOnAfterAnOutage(t *testing.T) {
 					return apply()
 				}
 				stop := runEngine(t, e)
-				id := submitTo(t, e, "erase", person1(0))
+				id := submitTo(t, e, "erase", addressOf(0))
 				settle(10 * time.Minute)
 				req := get(t, e, id)
 				require.Equal(t, dsr.StatusInProcessing, req.Status)
@@ -256,7 +256,7 @@ func TestRequestsWaitForRoom(t *testing.T) {
 				e, _ := f.engine(t, readPolicy())
 				c.fill(f, syscall.ENOSPC)
 				stop := runEngine(t, e)
-				id := submitTo(t, e, "read", person1(0))
+				id := submitTo(t, e, "read", addressOf(0))
 				settle(5 * time.Minute)
 				req := get(t, e, id)
 				require.NotNil(t, req.Waiting)
@@ -284,7 +284,7 @@ func TestRunOutlivesAFailingStore(t *testing.T) {
 		e, _ := f.engine(t, readPolicy(), erasePolicy())
 		f.switches["mail"].slowDown(10 * time.Second)
 		stop := runEngine(t, e)
-		ids := append(submitAll(t, e, "read", 5), submitTo(t, e, "erase", person1(7)))
+		ids := append(submitAll(t, e, "read", 5), submitTo(t, e, "erase", addressOf(7)))
 		settle(5 * time.Second) // four are at work
 		f.store.fail(errors.New("store: disk I/O error"))
 		before := f.store.calls.Load()
