@@ -137,14 +137,7 @@ func (r *run) lease(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Another one may have taken its lease since it was looked for.
-	if err := r.alone(ctx, true); err != nil {
-		return errors.Join(err, r.commit(ctx, func(d *draft) error {
-			d.Record.LeaseUntil = time.Time{}
-			return nil
-		}))
-	}
-	return nil
+	return r.giveWay(ctx)
 }
 
 // keepLease renews the lease until stop is called and ends ctx when it is
@@ -282,7 +275,7 @@ func (r *run) stopping() error {
 func (r *run) advance(ctx context.Context) (err error) {
 	defer recovered(&err)
 	again := false
-	for {
+	for first := true; ; first = false {
 		stage := r.record().Stage
 		do, ok := map[Stage]func(context.Context) error{
 			StagePlan: r.planStage, StageCollect: r.collectStage, StageDeliver: r.deliverStage,
@@ -291,7 +284,7 @@ func (r *run) advance(ctx context.Context) (err error) {
 		if !ok {
 			return nil
 		}
-		if err := r.stopping(); err != nil {
+		if err := r.stopping(); err != nil && !first { // a turn gets something done
 			return err
 		}
 		if stage != StagePlan {

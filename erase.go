@@ -25,9 +25,6 @@ func (r *run) eraseStage(ctx context.Context) error {
 	}
 	attempts := map[string]int{}
 	for after := 0; ; {
-		if err := r.stopping(); err != nil {
-			return err
-		}
 		// One at a time: rows may be large.
 		chunks, err := r.engine.config.Store.Journal(ctx, r.id, after, 1)
 		if err != nil {
@@ -52,6 +49,9 @@ func (r *run) eraseStage(ctx context.Context) error {
 			}
 			done += int64(counts.Masked + counts.Gone)
 			r.progress(ctx, Progress{Stage: StageErase, Done: done, Total: total, Rows: done, Collection: s.Address()})
+			if err := r.stopping(); err != nil {
+				return err
+			}
 		}
 	}
 }

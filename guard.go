@@ -1,6 +1,7 @@
 package dsr
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"net"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -43,7 +45,8 @@ type guard struct {
 	gate    *turn.Gate
 	limiter *rate.Limiter
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
-	opened  atomic.Int64 // when the breaker opened last, in Unix nanoseconds
+	opened  atomic.Int64          // when the breaker opened last, in Unix nanoseconds
+	failure atomic.Pointer[error] // what counted against the connection last
 }
 
 func newGuard(c *Connection) *guard {
@@ -54,7 +57,8 @@ func newGuard(c *Connection) *guard {
 	g.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: c.Key, Timeout: openFor,
 		ReadyToTrip:  func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= tripAfter },
-		IsSuccessful: func(err error) bool { return !unavailable(err) },
+		IsSuccessful: func(err error) bool { return !passing(err) },
+		IsExcluded:   func(err error) bool { return errors.Is(err, errNoProof) },
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			if to == gobreaker.StateOpen {
 				g.opened.Store(time.Now().UnixNano())
@@ -76,7 +80,7 @@ func party(ctx context.Context) string {
 // unavailableError says that a connection cannot be used for now.
 type unavailableError struct {
 	connection string
-	until      time.Time // when it is worth trying again; zero for unknown
+	wait       time.Duration // for how long it is left alone; 0 for unknown
 	err        error
 }
 
@@ -90,10 +94,24 @@ var (
 	errStalled  = errors.New("no answer came in time; see Connection.Timeout")
 	errOpen     = errors.New("too many calls in a row failed; it is left alone for a while")
 	errNoAnswer = errors.New("it does not answer a ping")
+	// errNoProof is what came of a call that says nothing of its connection:
+	// it was called off, or panicked.
+	errNoProof = errors.New("no proof")
 )
 
-// enter waits until a call may be made. leave takes what came of it.
-func (g *guard) enter(ctx context.Context) (leave func(error), err error) {
+// pass is a call that was let through.
+type pass struct {
+	guard *guard
+	told  func(error) // tells the breaker; nil once it knows that the call is answered
+	out   func()
+}
+
+// enter waits until a call may be made.
+func (g *guard) enter(ctx context.Context) (*pass, error) {
+	// Who comes to a closed door need not queue up for it.
+	if g.breaker.State() == gobreaker.StateOpen {
+		return nil, g.closed()
+	}
 	out, err := g.gate.Enter(ctx, party(ctx))
 	if err != nil {
 		return nil, err
@@ -105,12 +123,51 @@ func (g *guard) enter(ctx context.Context) (leave func(error), err error) {
 		}
 		return nil, err
 	}
-	done, err := g.breaker.Allow()
+	told, err := g.breaker.Allow()
 	if err != nil {
 		out()
-		return nil, &unavailableError{connection: g.key, until: time.Unix(0, g.opened.Load()).Add(openFor), err: errOpen}
+		return nil, g.closed()
 	}
-	return func(err error) { done(err); out() }, nil
+	return &pass{guard: g, told: told, out: out}, nil
+}
+
+// answers tells the breaker, if it waits for one call to find out whether the
+// connection is back, that it is: the call itself may take long.
+func (p *pass) answers() {
+	if p.told != nil && p.guard.breaker.State() == gobreaker.StateHalfOpen {
+		p.told(nil)
+		p.told = nil
+	}
+}
+
+// leave ends a call with what came of it.
+func (p *pass) leave(err error) {
+	defer p.out()
+	if passing(err) {
+		p.guard.failure.Store(&err)
+	}
+	if p.told == nil {
+		told, shut := p.guard.breaker.Allow()
+		if shut != nil {
+			return
+		}
+		p.told = told
+	}
+	p.told(err)
+}
+
+// closed is the error while the breaker lets nobody through.
+func (g *guard) closed() error {
+	err := errOpen
+	if last := g.failure.Load(); last != nil {
+		var down *unavailableError
+		if cause := *last; errors.As(cause, &down) {
+			err = fmt.Errorf("%w; the last one: %w", errOpen, down.err)
+		} else {
+			err = fmt.Errorf("%w; the last one: %w", errOpen, cause)
+		}
+	}
+	return &unavailableError{connection: g.key, wait: max(0, time.Until(time.Unix(0, g.opened.Load()).Add(openFor))), err: err}
 }
 
 func (g *guard) down(err error) error { return &unavailableError{connection: g.key, err: err} }
@@ -141,7 +198,7 @@ func (g *guard) ping(ctx context.Context) (err error) {
 // asked.
 func permanent(err error) bool {
 	var panicked *graph.PanicError
-	for _, known := range []error{ErrReadOnly, ErrEmptyQuery, ErrNoCollection, ErrChangedSince, ErrShredded, errSink} {
+	for _, known := range []error{ErrReadOnly, ErrEmptyQuery, ErrNoCollection, ErrChangedSince, ErrShredded} {
 		if errors.Is(err, known) {
 			return true
 		}
@@ -164,32 +221,28 @@ func unavailable(err error) bool {
 	return errors.As(err, &timeout)
 }
 
+// passing reports whether an error goes away by itself: of several collections
+// that failed, all of theirs.
+func passing(err error) bool {
+	var walk *WalkError
+	if errors.As(err, &walk) {
+		return !slices.ContainsFunc(walk.faults, func(fault error) bool { return !unavailable(fault) || permanent(fault) })
+	}
+	return err != nil && unavailable(err) && !permanent(err)
+}
+
 // again makes a call until it succeeds, fails for good or was tried often
 // enough.
-func (g *guard) again(ctx context.Context, call func(context.Context) (retry bool, err error)) error {
+func (g *guard) again(ctx context.Context, call func(context.Context, *pass) (retry bool, err error)) error {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval = 100 * time.Millisecond
 	for try := 1; ; try++ {
-		leave, err := g.enter(ctx)
+		p, err := g.enter(ctx)
 		if err != nil {
 			return err
 		}
-		retry, err := func() (retry bool, err error) {
-			returned := false
-			defer func() {
-				if !returned { // it panicked
-					leave(nil)
-				}
-			}()
-			retry, err = call(ctx)
-			returned = true
-			return retry, err
-		}()
-		if err != nil {
-			err = g.judge(ctx, err)
-		}
-		leave(err)
-		if err == nil || !retry || try == tries || !unavailable(err) || ctx.Err() != nil {
+		retry, err := g.try(ctx, p, call)
+		if !retry || try == tries || !passing(err) || ctx.Err() != nil {
 			return err
 		}
 		wait := time.NewTimer(pause.NextBackOff())
@@ -201,9 +254,24 @@ func (g *guard) again(ctx context.Context, call func(context.Context) (retry boo
 	}
 }
 
+// try makes a call once, and leaves whichever way it ends.
+func (g *guard) try(ctx context.Context, p *pass, call func(context.Context, *pass) (retry bool, err error)) (retry bool, err error) {
+	proof := errNoProof // as long as it may panic
+	defer func() { p.leave(proof) }()
+	retry, err = call(ctx, p)
+	if err != nil {
+		err = g.judge(ctx, err)
+	}
+	var panicked *graph.PanicError
+	if err == nil || ctx.Err() == nil && !errors.As(err, &panicked) {
+		proof = err
+	}
+	return retry, err
+}
+
 // call is again for a call that ends with its answer.
 func (g *guard) call(ctx context.Context, do func(context.Context) error) error {
-	return g.again(ctx, func(ctx context.Context) (_ bool, err error) {
+	return g.again(ctx, func(ctx context.Context, _ *pass) (_ bool, err error) {
 		ctx, cancel := context.WithTimeoutCause(ctx, g.timeout, errStalled)
 		defer cancel()
 		defer recovered(&err)
@@ -230,24 +298,22 @@ func (g *guard) Apply(ctx context.Context, ch *Chunk) (results []RowResult, err 
 // Ping implements [Connector].
 func (g *guard) Ping(ctx context.Context) error { return g.ping(ctx) }
 
-// errSink marks errors of whoever takes the rows.
-var errSink = errors.New("dsr: the rows were not wanted any more")
-
 // Read implements [Connector]. It makes the query again only as long as no row
 // of it has come: then the walk has to begin the collection anew.
 func (g *guard) Read(ctx context.Context, q *Query) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		stopped := false
-		err := g.again(ctx, func(ctx context.Context) (retry bool, err error) {
+		err := g.again(ctx, func(ctx context.Context, p *pass) (retry bool, err error) {
 			rows := 0
-			retry = true
 			watch := g.watch(ctx)
 			defer watch.end()
 			for row, err := range g.next.Read(watch.ctx, q) {
 				if err != nil {
 					return rows == 0, watch.explain(err)
 				}
-				rows++
+				if rows++; rows == 1 {
+					p.answers()
+				}
 				watch.pause()
 				if !yield(row, nil) {
 					stopped = true
@@ -306,14 +372,16 @@ func (w *watch) end() {
 	w.cancel(nil)
 }
 
-// explain says that an error came of the time-out, also where a connector ends
-// quietly when its context does.
+// explain says that an error came of the time-out. A connector that ends
+// quietly when its context does has not yielded all there is.
 func (w *watch) explain(err error) error {
-	if errors.Is(context.Cause(w.ctx), errStalled) {
-		if err == nil {
-			return errStalled
-		}
-		return fmt.Errorf("%w: %w", errStalled, err)
+	switch {
+	case w.ctx.Err() == nil:
+		return err
+	case !errors.Is(context.Cause(w.ctx), errStalled):
+		return cmp.Or(err, context.Cause(w.ctx))
+	case err == nil:
+		return errStalled
 	}
-	return err
+	return fmt.Errorf("%w: %w", errStalled, err)
 }

@@ -3,7 +3,9 @@ package dsr
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/godsr/dsr/graph"
 )
@@ -27,6 +29,21 @@ func (r *run) alone(ctx context.Context, leased bool) error {
 		}
 	}
 	return nil
+}
+
+// giveWay gives the lease back if another request took one since this one
+// looked, and lets those of the data subject find out who comes first.
+func (r *run) giveWay(ctx context.Context) error {
+	err := r.alone(ctx, true)
+	if err == nil {
+		return nil
+	}
+	err = errors.Join(err, r.commit(ctx, func(d *draft) error {
+		d.Record.LeaseUntil = time.Time{}
+		return nil
+	}))
+	r.engine.letGo(ctx, r.record())
+	return err
 }
 
 // before reports whether a request that was started comes before another one.

@@ -14,10 +14,10 @@ import (
 // runner is what Run adds to an engine.
 type runner struct {
 	executor Executor
-	running  atomic.Int64 // calls of Run
+	running  atomic.Bool // Run was called
 
 	mu      sync.Mutex
-	soonest time.Time     // when something is due that was not looked for yet
+	soonest time.Time     // when something is due that was not looked for yet; zero for unknown
 	changed chan struct{} // holds a token when soonest came nearer
 }
 
@@ -28,10 +28,12 @@ type runner struct {
 // checkpoints of the audit trail.
 //
 // When ctx ends, Run starts nothing more, lets what it works on come to a
-// stopping place, and returns.
+// stopping place, and returns. Two at once are an error.
 func (e *Engine) Run(ctx context.Context) error {
-	e.runner.running.Add(1)
-	defer e.runner.running.Add(-1)
+	if !e.runner.running.CompareAndSwap(false, true) {
+		return errors.New("dsr: the engine is running already; call Run once")
+	}
+	defer e.runner.running.Store(false)
 	ctx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -49,10 +51,15 @@ func (e *Engine) handle(ctx context.Context, j Job, draining func() bool) error 
 	yield := func() bool { return draining() || e.config.Clock().After(end) }
 	req, err := e.requests.advance(ctx, j.RequestID, yield)
 	var failed *FailedError
+	var store *storeError
 	switch {
-	case errors.Is(err, ErrLeased), errors.Is(err, ErrNotFound), errors.As(err, &failed):
+	case err == nil:
+	case !errors.As(err, &store) && (errors.Is(err, ErrLeased) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrConflict) || errors.As(err, &failed)):
 		return nil // trying again at once would not help; the store says when
-	case err != nil:
+	default:
+		if ctx.Err() == nil {
+			e.config.Logger.ErrorContext(ctx, "a request cannot be worked on for now", "request", j.RequestID, "error", err.Error())
+		}
 		return err
 	}
 	if req.Status == StatusInProcessing && !req.DueAt.After(e.config.Clock()) && req.DeletedAt.IsZero() && !draining() {
@@ -61,18 +68,23 @@ func (e *Engine) handle(ctx context.Context, j Job, draining func() bool) error 
 	return nil
 }
 
-// wake makes the look-out look when something is due.
+// wake makes the look-out look when something will be due. Of what is due
+// already the executor is told itself.
 func (e *Engine) wake(due time.Time) {
-	w := &e.runner
-	if due.IsZero() || w.running.Load() == 0 {
+	if !e.runner.running.Load() || !due.After(e.config.Clock()) {
 		return
 	}
+	e.runner.look(due)
+}
+
+// look makes the look-out look at a time, if it would look later.
+func (w *runner) look(at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.soonest.IsZero() && !due.Before(w.soonest) {
+	if !w.soonest.IsZero() && !at.Before(w.soonest) {
 		return
 	}
-	w.soonest = due
+	w.soonest = at
 	select {
 	case w.changed <- struct{}{}:
 	default:
@@ -84,16 +96,17 @@ func (e *Engine) wake(due time.Time) {
 func (e *Engine) lookOut(ctx context.Context) {
 	w := &e.runner
 	for ctx.Err() == nil {
+		w.mu.Lock()
+		w.soonest = time.Time{} // what this look may miss is told by wake
+		w.mu.Unlock()
 		next, err := e.enqueueDue(ctx)
 		if err != nil && ctx.Err() == nil {
 			e.config.Logger.ErrorContext(ctx, "due requests cannot be looked for", "error", err.Error())
 		}
-		w.mu.Lock()
-		w.soonest = e.config.Clock().Add(e.config.Poll)
-		if !next.IsZero() && next.Before(w.soonest) {
-			w.soonest = next
+		w.look(e.config.Clock().Add(e.config.Poll))
+		if !next.IsZero() {
+			w.look(next)
 		}
-		w.mu.Unlock()
 		for waiting := true; waiting; {
 			w.mu.Lock()
 			timer := time.NewTimer(w.soonest.Sub(e.config.Clock()))
@@ -153,14 +166,15 @@ func (e *Engine) checkpoint(ctx context.Context) (err error) {
 	return err
 }
 
-// hint tells the executor of a request that can go on.
+// hint tells the executor of a request that can go on now. One that waits for
+// its time has no job: the look-out sees to it.
 func (e *Engine) hint(ctx context.Context, rec *Record) error {
 	switch {
-	case e.config.Executor == nil && e.runner.running.Load() == 0, !rec.DeletedAt.IsZero(),
+	case e.config.Executor == nil && !e.runner.running.Load(), !rec.DeletedAt.IsZero(), rec.DueAt.After(e.config.Clock()),
 		rec.Status != StatusApproved && rec.Status != StatusInProcessing:
 		return nil
 	}
-	if err := e.runner.executor.Enqueue(ctx, Job{RequestID: rec.ID, RunAt: rec.DueAt}); err != nil {
+	if err := e.runner.executor.Enqueue(ctx, Job{RequestID: rec.ID}); err != nil {
 		return fmt.Errorf("dsr: request %s is stored, but could not be enqueued: %w", rec.ID, err)
 	}
 	return nil
@@ -169,7 +183,7 @@ func (e *Engine) hint(ctx context.Context, rec *Record) error {
 // letGo tells the executor of requests that may have waited for one of the same
 // data subject.
 func (e *Engine) letGo(ctx context.Context, rec *Record) {
-	if len(rec.Lookup) == 0 || e.config.Executor == nil && e.runner.running.Load() == 0 {
+	if len(rec.Lookup) == 0 || e.config.Executor == nil && !e.runner.running.Load() {
 		return
 	}
 	q := RecordQuery{Status: []Status{StatusApproved, StatusInProcessing}, Lookup: rec.Lookup}
@@ -185,9 +199,10 @@ func (e *Engine) letGo(ctx context.Context, rec *Record) {
 }
 
 // waits says until when a request waits that met an error, and whether the
-// error is one that goes away by itself.
+// error is one that goes away by itself. Where a connection is left alone for
+// all requests, they do not all come back in the same moment.
 func (e *Engine) waits(state *lifecycle.State, err error, now time.Time) (until time.Time, worth bool) {
-	if !unavailable(err) || permanent(err) {
+	if !passing(err) {
 		return time.Time{}, false
 	}
 	count := 0
@@ -197,10 +212,11 @@ func (e *Engine) waits(state *lifecycle.State, err error, now time.Time) (until 
 		}
 		count = state.Wait.Tries
 	}
-	until = now.Add(e.config.Retry.pause(count))
+	pause := e.config.Retry.pause(count)
 	var down *unavailableError
-	if errors.As(err, &down) && down.until.After(until) {
-		until = down.until
+	if errors.As(err, &down) {
+		pause += down.wait
 	}
-	return until, true
+	// Stores keep no finer times than microseconds.
+	return now.Add(max(pause.Truncate(time.Microsecond), time.Millisecond)), true
 }
