@@ -171,6 +171,15 @@ func (r *run) renew(ctx context.Context) (err error) {
 	return r.commit(ctx, func(*draft) error { return nil })
 }
 
+// hold makes sure that the lease is still this run's before it writes to a
+// database: a process that stood still past it may have been overtaken.
+func (r *run) hold(ctx context.Context) error {
+	if r.record().LeaseUntil.After(r.engine.config.Clock()) {
+		return nil
+	}
+	return r.renew(ctx)
+}
+
 // recovered, deferred, turns a panic into an error. What it was about is left
 // out, since it may quote a row.
 func recovered(err *error) {

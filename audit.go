@@ -283,6 +283,11 @@ func (a *Audit) Verify(ctx context.Context, opts *AuditOptions) (*AuditReport, e
 		v.Entry(audit.Entry(entry))
 	}
 	report := reportOf(v.Done())
+	for _, f := range report.Findings { // one that is known to be shorter
+		if f.Kind == string(audit.Removed) || f.Kind == string(audit.CutOff) {
+			delete(ends, f.RequestID)
+		}
+	}
 	for _, id := range slices.Sorted(maps.Keys(ends)) {
 		report.Findings = append(report.Findings, AuditFinding{
 			RequestID: id, Seq: ends[id], Kind: string(audit.CutOff),

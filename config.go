@@ -165,7 +165,8 @@ type Limits struct {
 // pause is how long to wait after some failures in a row.
 func (r Retry) pause(failures int) time.Duration {
 	b := backoff.NewExponentialBackOff()
-	b.InitialInterval, b.MaxInterval, b.Multiplier = r.After, r.Limit, 2
+	longest := time.Duration(float64(r.Limit) / (1 + b.RandomizationFactor)) // so that jitter stays within Limit
+	b.InitialInterval, b.MaxInterval, b.Multiplier = min(r.After, longest), longest, 2
 	pause := b.NextBackOff()
 	for range min(failures, 64) {
 		pause = b.NextBackOff()

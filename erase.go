@@ -8,6 +8,7 @@ import (
 
 	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/fault"
+	"github.com/godsr/dsr/internal/lifecycle"
 	"github.com/godsr/dsr/internal/value"
 )
 
@@ -78,6 +79,9 @@ func (r *run) applyChunk(ctx context.Context, c JournalChunk, entries []entry, a
 		return nil, ChunkCounts{}, fmt.Errorf("%s: the journal holds changes for it, but it cannot be found any more", c.Step)
 	}
 	fault.Point(ctx, "before apply "+strconv.Itoa(c.Seq))
+	if err := r.hold(ctx); err != nil {
+		return s, ChunkCounts{}, err
+	}
 	counts, changed, err := r.apply(ctx, s, strconv.Itoa(c.Seq), entries)
 	if err != nil {
 		return s, counts, fmt.Errorf("%s: %w", c.Step, err)
@@ -99,6 +103,11 @@ func (r *run) applyChunk(ctx context.Context, c JournalChunk, entries []entry, a
 		counts.Masked += more.Masked
 	}
 	err = r.commit(ctx, func(ch *draft) error {
+		if ch.state.Wait != nil { // what it waited for is over
+			if err := ch.move(ctx, lifecycle.Event{Kind: lifecycle.Progress}, By{}, nil); err != nil {
+				return err
+			}
+		}
 		ch.Ticks = []Tick{{Seq: c.Seq, Counts: counts}}
 		ch.AppendJournal = again
 		out := r.results.collection(address)

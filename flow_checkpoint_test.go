@@ -148,18 +148,10 @@ func TestSigners(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, key, same)
 
-	o = with(wrong)
-	const text = "dsr: Audit.Signer has a key of type *ecdsa.PublicKey; it must be Ed25519"
-	_, err = o.engine.Audit().PublicKey(t.Context())
-	require.EqualError(t, err, text)
-	_, err = o.engine.Audit().Verify(t.Context(), nil)
-	require.EqualError(t, err, text)
-	require.EqualError(t, o.engine.Audit().Export(t.Context(), &bytes.Buffer{}), text)
-	_, err = o.engine.Audit().Checkpoint(t.Context())
-	require.EqualError(t, err, "dsr: audit: make checkpoint 1: the signer's public key is a *ecdsa.PublicKey; only Ed25519 is supported (ed25519.PublicKey)")
-	all, err := o.store.Checkpoints(t.Context(), 0, 0)
-	require.NoError(t, err)
-	require.Empty(t, all)
+	config := newOffice(t, dsr.Flow{}, nil).config
+	config.Audit.Signer = wrong
+	_, err = dsr.New(config)
+	require.EqualError(t, err, "dsr: the configuration has 1 fault(s):\n\tAudit.Signer has a key of type *ecdsa.PublicKey; checkpoints are signed with Ed25519")
 }
 
 func TestExports(t *testing.T) {

@@ -115,7 +115,7 @@ func TestDelete(t *testing.T) {
 		"send code": o.SendCode, "answer pre-approval": o.preApprove("x", true), "approve": o.Approve, "deny": o.Deny, "pause": o.Pause,
 		"resume": o.Resume, "retry": o.Retry, "finalize": o.Finalize, "cancel": o.Cancel, "resubmit": o.Resubmit, "delete": o.Delete,
 	} {
-		o.refused(t, verb, "r1", dsr.ErrDeleted, "dsr: cannot "+name+" request r1: it was deleted on 2030-01-02")
+		o.refused(t, verb, "r1", dsr.ErrDeleted, "dsr: cannot "+phrase(name)+" request r1: it was deleted on 2030-01-02")
 	}
 	commits := o.commits.Load()
 	o.advanced(t, "r1", dsr.StatusApproved)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -178,14 +179,21 @@ func TestLimitOfCodes(t *testing.T) {
 			require.Equal(t, last, o.code(t), "none was sent")
 
 			o.done(t, o.Resubmit, "r1", dsr.StatusUnverified)
+			require.NotEqual(t, last, o.code(t), "a new code was sent")
 			_, err := o.Verify(t.Context(), "r1", last)
-			require.EqualError(t, err, "dsr: cannot verify request r1: no verification code was sent; send one")
-			require.ErrorIs(t, err, dsr.ErrCodeExpired)
-			o.done(t, o.SendCode, "r1", dsr.StatusUnverified)
+			require.ErrorIs(t, err, dsr.ErrWrongCode)
 			_, err = o.Verify(t.Context(), "r1", o.code(t))
 			require.NoError(t, err)
 		})
 	}
+}
+
+// phrase is how an error names what was asked for.
+func phrase(verb string) string {
+	if strings.Contains(verb, " ") {
+		return verb + " for"
+	}
+	return verb
 }
 
 // failingNotifier fails, or panics, as long as it is told to.
@@ -263,7 +271,7 @@ func TestUnverifiedRequestsCanBeWithdrawnButNotDecided(t *testing.T) {
 		if name == "answer pre-approval" {
 			takes = "awaiting_pre_approval"
 		}
-		o.refused(t, verb, "r1", dsr.ErrConflict, "dsr: cannot "+name+" request r1: it is identity_unverified; "+name+" takes a request that is "+takes)
+		o.refused(t, verb, "r1", dsr.ErrConflict, "dsr: cannot "+phrase(name)+" request r1: it is identity_unverified; "+name+" takes a request that is "+takes)
 	}
 	o.done(t, o.Cancel, "r1", dsr.StatusCanceled)
 	_, err := o.Verify(t.Context(), "r1", o.code(t))
