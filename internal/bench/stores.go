@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -28,6 +29,8 @@ type Site interface {
 	Bare(ctx context.Context, name string) (Player, error)
 	// Fill runs statements on the database of a store.
 	Fill(ctx context.Context, name string, statements ...string) error
+	// Bulk is Fill for statements that make very many requests.
+	Bulk(ctx context.Context, name string, statements ...string) error
 	// Sizes are the bytes that each table of a store takes, with its
 	// indexes.
 	Sizes(ctx context.Context, name string) (map[string]int64, error)
@@ -105,6 +108,38 @@ func (s *SQLite) Fill(ctx context.Context, name string, statements ...string) er
 		}
 	}
 	return nil
+}
+
+// Bulk implements [Site].
+func (s *SQLite) Bulk(ctx context.Context, name string, statements ...string) error {
+	store, err := s.store(ctx, name)
+	if err != nil {
+		return err
+	}
+	rows, err := pools(store)[0].QueryContext(ctx, "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'requests' AND sql IS NOT NULL")
+	drop, create, err := indexes(rows, err, "")
+	if err != nil {
+		return err
+	}
+	// No ANALYZE: the store never asks for one.
+	return s.Fill(ctx, name, slices.Concat([]string{"PRAGMA cache_size = -600000"}, drop, statements, create, []string{"PRAGMA cache_size = -2000", "PRAGMA wal_checkpoint(TRUNCATE)"})...)
+}
+
+// indexes returns the statements that drop and make again the indexes that a
+// query names.
+func indexes(rows *sql.Rows, err error, prefix string) (drop, create []string, _ error) {
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			return nil, nil, err
+		}
+		drop, create = append(drop, "DROP INDEX "+prefix+name), append(create, text)
+	}
+	return drop, create, rows.Err()
 }
 
 // Sizes implements [Site].
@@ -223,6 +258,21 @@ func (p *Postgres) Fill(ctx context.Context, name string, statements ...string) 
 		}
 	}
 	return nil
+}
+
+// Bulk implements [Site].
+func (p *Postgres) Bulk(ctx context.Context, name string, statements ...string) error {
+	db, err := p.Server.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	rows, err := db.QueryContext(ctx, "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'dsr' AND tablename = 'requests' AND indexname <> 'requests_pkey'")
+	drop, create, err := indexes(rows, err, `"dsr".`)
+	if err != nil {
+		return err
+	}
+	return p.Fill(ctx, name, slices.Concat(drop, statements, create, []string{"VACUUM ANALYZE", "CHECKPOINT"})...)
 }
 
 // Sizes implements [Site].
