@@ -97,40 +97,57 @@ func Person(prefix string, n int64) string { return fmt.Sprintf("%s-%07d@example
 // RunFor runs the engine until as many requests were worked on as wanted, each
 // until it waits or ends, and says how long that took.
 func (d *Desk) RunFor(ctx context.Context, wanted int) (time.Duration, error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	rung := d.bell.after(wanted)
-	ended := make(chan error, 1)
 	start := time.Now()
-	go func() { ended <- d.Engine.Run(ctx) }()
+	rung, stop := d.Start(ctx, wanted)
 	select {
 	case <-rung:
-	case err := <-ended:
-		return 0, fmt.Errorf("bench: Run ended early: %w", err)
+		took := time.Since(start)
+		return took, stop()
+	case <-ctx.Done():
+		_ = stop()
+		return 0, ctx.Err()
 	}
-	took := time.Since(start)
-	stop()
-	return took, <-ended
+}
+
+// Start runs the engine until stop is called. The channel is closed when as
+// many requests were worked on as wanted.
+func (d *Desk) Start(ctx context.Context, wanted int) (rung <-chan struct{}, stop func() error) {
+	ctx, cancel := context.WithCancel(ctx)
+	rung = d.bell.after(wanted)
+	ended := make(chan error, 1)
+	go func() { ended <- d.Engine.Run(ctx) }()
+	return rung, func() error {
+		cancel()
+		return <-ended
+	}
 }
 
 // bell rings when as much was done as wanted.
 type bell struct {
 	mu   sync.Mutex
-	left int
+	want int
+	seen map[string]bool // requests
 	rung chan struct{}
 }
 
 func (b *bell) after(n int) <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.left, b.rung = n, make(chan struct{})
+	b.want, b.seen, b.rung = n, map[string]bool{}, make(chan struct{})
 	return b.rung
 }
 
-func (b *bell) done() {
+// done counts a request, once. The bell holds nothing once it rang, since the
+// memory of the process is measured.
+func (b *bell) done(id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.left--; b.left == 0 {
+	if b.seen == nil || b.seen[id] {
+		return
+	}
+	b.seen[id] = true
+	if len(b.seen) == b.want {
+		b.seen = nil
 		close(b.rung)
 	}
 }
@@ -140,7 +157,6 @@ type deskExecutor struct {
 	*dsr.LocalExecutor
 	desk *Desk
 	tape *Tape
-	seen sync.Map
 }
 
 // Run implements [dsr.Executor].
@@ -151,8 +167,8 @@ func (e *deskExecutor) Run(ctx context.Context, h dsr.Handler) error {
 			ctx = Record(ctx, e.tape)
 		}
 		err := h(ctx, j)
-		if _, before := e.seen.LoadOrStore(j.RequestID, true); !before && err == nil {
-			e.desk.bell.done()
+		if err == nil {
+			e.desk.bell.done(j.RequestID)
 		}
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
@@ -72,7 +73,7 @@ type player struct {
 func (p *player) submit(ctx context.Context) error {
 	p.mu.Lock()
 	p.made++
-	swap := bench.Another(p.rec, fmt.Sprintf("%08x-b1a2-4c3d-8e4f-%012x", uint32(p.made*2654435761), p.made), fmt.Sprintf("%032d", p.made))
+	swap := bench.Another(p.rec, fmt.Sprintf("%08x-%04x-4c3d-8e4f-%012x", rand.Uint32(), rand.N(1<<16), p.made), fmt.Sprintf("%032x", rand.Uint64()))
 	p.waiting = append(p.waiting, swap)
 	p.mu.Unlock()
 	return p.play(ctx, p.submitted, swap)
@@ -117,9 +118,9 @@ func BenchmarkStore(b *testing.B) {
 		l := record(b, site, "recorded")
 		for _, workers := range []int{1, 4, 16} {
 			b.Run(fmt.Sprintf("%s/%d", name, workers), func(b *testing.B) {
-				store, err := site.Store(b.Context(), fmt.Sprintf("store_%d_%d", workers, b.N))
+				store, err := site.Store(b.Context(), fmt.Sprintf("store_%d", workers))
 				require.NoError(b, err)
-				play, err := site.Bare(b.Context(), fmt.Sprintf("bare_%d_%d", workers, b.N))
+				play, err := site.Bare(b.Context(), fmt.Sprintf("bare_%d", workers))
 				require.NoError(b, err)
 				desk, err := bench.NewDesk(store, bench.DeskOptions{Workers: workers})
 				require.NoError(b, err)

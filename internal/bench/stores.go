@@ -27,6 +27,8 @@ type Site interface {
 	// Bare opens the database of a store as the store does, and plays tapes
 	// on it.
 	Bare(ctx context.Context, name string) (Player, error)
+	// Address is what Open takes, in another process as well.
+	Address(name string) string
 	// Fill runs statements on the database of a store.
 	Fill(ctx context.Context, name string, statements ...string) error
 	// Bulk is Fill for statements that make very many requests.
@@ -65,7 +67,7 @@ func (s *SQLite) Close() {
 }
 
 func (s *SQLite) store(ctx context.Context, name string) (*sqlitestore.Store, error) {
-	store, err := sqlitestore.Open(ctx, filepath.Join(s.Dir, name+".db"), nil)
+	store, err := sqlitestore.Open(ctx, s.Address(name), nil)
 	if err == nil {
 		s.open = append(s.open, func() { _ = store.Close() })
 	}
@@ -95,6 +97,9 @@ func (s *SQLite) Bare(ctx context.Context, name string) (Player, error) {
 	list := pools(store)
 	return func(ctx context.Context, t *Tape, swap Swap) error { return t.playSQL(ctx, list, swap) }, nil
 }
+
+// Address implements [Site].
+func (s *SQLite) Address(name string) string { return filepath.Join(s.Dir, name+".db") }
 
 // Fill implements [Site].
 func (s *SQLite) Fill(ctx context.Context, name string, statements ...string) error {
@@ -244,6 +249,26 @@ func (p *Postgres) Bare(ctx context.Context, name string) (Player, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, t *Tape, swap Swap) error { return t.playPgx(ctx, pool, swap) }, nil
+}
+
+// Address implements [Site].
+func (p *Postgres) Address(name string) string { return p.Server.DSN(name) }
+
+// Open opens the store at an address.
+func Open(ctx context.Context, address string) (store dsr.Store, end func() error, err error) {
+	if !strings.HasPrefix(address, "postgres:") {
+		lite, err := sqlitestore.Open(ctx, address, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		return lite, lite.Close, nil
+	}
+	pool, err := OpenPool(ctx, address, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err = pgstore.Open(ctx, pool, nil)
+	return store, func() error { pool.Close(); return nil }, err
 }
 
 // Fill implements [Site].
