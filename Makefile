@@ -29,9 +29,14 @@ compat: servers ## compare with Fides, from the files in DSR_COMPAT_DATA
 	DSR_COMPAT_DATA="$$(cd "$(DSR_COMPAT_DATA)" && pwd)" \
 		go run ./internal/testsum -dir internal/dbtest/compat -- $(TESTFLAGS) -tags=compat
 
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME, 15 seconds by default
+	./scripts/fuzz
+
 .PHONY: soak
-soak: servers ## run the crash tests with 200 kills each
+soak: servers ## run the crash tests with 200 kills each, and fuzz every target for ten minutes
 	DSR_CRASH_KILLS=200 go run ./internal/testsum $(TESTFLAGS) -timeout=4h -run=Crash
+	FUZZTIME=10m FUZZJOBS=4 FUZZPARALLEL=1 ./scripts/fuzz
 
 .PHONY: bench
 bench: servers ## run every benchmark of every module

@@ -3,7 +3,6 @@ package dsr
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -366,22 +365,11 @@ func (j *journal) seal(s *step, entries []entry) (JournalChunk, error) {
 		order[i] = keyed{key, e}
 	}
 	slices.SortStableFunc(order, func(a, b keyed) int { return bytes.Compare(a.order, b.order) })
-	rows := make([]any, len(order))
+	sorted := make([]entry, len(order))
 	for i, e := range order {
-		set := make([]any, len(e.set))
-		for n, c := range e.set {
-			path := make([]any, len(c.Path))
-			for at, p := range c.Path {
-				if index, ok := p.(int); ok {
-					p = int64(index)
-				}
-				path[at] = p
-			}
-			set[n] = []any{path, c.Old, c.New}
-		}
-		rows[i] = []any{e.key, set}
+		sorted[i] = e.entry
 	}
-	plain, err := value.Append(nil, rows)
+	plain, err := encodeEntries(sorted)
 	if err != nil {
 		return JournalChunk{}, fmt.Errorf("journal of %s: %w", s.Address(), err)
 	}
@@ -402,56 +390,4 @@ func (j *journal) flush(ctx context.Context) error {
 	j.pending, j.size = nil, 0
 	fault.Point(ctx, "at journal")
 	return err
-}
-
-// openChunk reverses seal.
-func (r *run) openChunk(key []byte, c JournalChunk) ([]entry, error) {
-	plain, err := seal.Open(key, c.Sealed, bound(r.id, "journal "+c.Step))
-	if err != nil {
-		return nil, fmt.Errorf("chunk %d of the journal: %w", c.Seq, err)
-	}
-	v, _, err := value.Decode(plain)
-	rows, ok := v.([]any)
-	if err != nil || !ok {
-		return nil, errDamaged
-	}
-	entries := make([]entry, len(rows))
-	for i, row := range rows {
-		if entries[i], ok = decodeEntry(row); !ok {
-			return nil, errDamaged
-		}
-	}
-	return entries, nil
-}
-
-var errDamaged = errors.New("the journal is damaged")
-
-func decodeEntry(v any) (entry, bool) {
-	row, ok := v.([]any)
-	if !ok || len(row) != 2 {
-		return entry{}, false
-	}
-	key, ok1 := row[0].([]any)
-	set, ok2 := row[1].([]any)
-	if !ok1 || !ok2 {
-		return entry{}, false
-	}
-	e := entry{key: key}
-	for _, v := range set {
-		c, ok := v.([]any)
-		if !ok || len(c) != 3 {
-			return entry{}, false
-		}
-		path, ok := c[0].([]any)
-		if !ok {
-			return entry{}, false
-		}
-		for at, p := range path {
-			if index, ok := p.(int64); ok {
-				path[at] = int(index)
-			}
-		}
-		e.set = append(e.set, Change{Path: path, Old: c[1], New: c[2]})
-	}
-	return e, true
 }

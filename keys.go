@@ -42,6 +42,36 @@ func (e *Engine) newKey(ctx context.Context, rec *Record, purpose string, key []
 	return nil
 }
 
+// Rewrap wraps the keys of a request anew, with the newest key of the keyring,
+// so that older ones can be destroyed. A request that is being worked on is
+// [ErrLeased].
+//
+//	for req, err := range requests.All(ctx, dsr.Filter{Deleted: true}) { … requests.Rewrap(ctx, req.ID, by) … }
+func (r *Requests) Rewrap(ctx context.Context, id string, by By) (*Request, error) {
+	e := r.engine
+	d, err := r.try(ctx, id, func(d *draft) error {
+		if d.Record.LeaseUntil.After(d.now) {
+			return fmt.Errorf("%w: its keys can be wrapped anew once it rests", ErrLeased)
+		}
+		keys := map[string][]byte{}
+		for purpose, wrapped := range d.Record.Keys {
+			key, err := e.config.Keyring.Unwrap(ctx, wrapped, bound(id, purpose))
+			if err != nil {
+				return fmt.Errorf("dsr: unwrap the %s key of request %s: %w", purpose, id, err)
+			}
+			if keys[purpose], err = e.config.Keyring.Wrap(ctx, key, bound(id, purpose)); err != nil {
+				return fmt.Errorf("dsr: wrap the %s key: %w", purpose, err)
+			}
+		}
+		d.Record.Keys = keys
+		return d.note(ctx, "keys wrapped anew", by.Actor, nil)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d.Record.request(), nil
+}
+
 // key returns one of the request's keys, unwrapped.
 func (r *run) key(ctx context.Context, purpose string) ([]byte, error) {
 	r.mu.Lock()

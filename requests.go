@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/lifecycle"
 	"github.com/godsr/dsr/internal/seal"
+	"github.com/godsr/dsr/internal/value"
 )
 
 // Requests are the engine's verbs on privacy requests.
@@ -39,7 +41,7 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	rec := &d.Record
 	rec.ExternalID, rec.Policy, rec.Location = s.ExternalID, s.Policy, strings.ToUpper(strings.TrimSpace(s.Location))
 	rec.Actions, rec.Stage, rec.CreatedAt = e.policies[s.Policy].Actions(), StagePlan, d.now
-	if rec.RequestedAt = s.RequestedAt.UTC(); s.RequestedAt.IsZero() {
+	if rec.RequestedAt = s.RequestedAt.UTC().Truncate(time.Microsecond); s.RequestedAt.IsZero() {
 		rec.RequestedAt = d.now
 	}
 	if flow.Timeframe > 0 {
@@ -147,7 +149,7 @@ func (r *Requests) sealIdentities(ctx context.Context, rec *Record, ids Identiti
 func (e *Engine) lookup(ctx context.Context, kind, v string) ([]byte, error) {
 	v = strings.TrimSpace(v)
 	if e.kinds[kind].FoldCase {
-		v = strings.ToLower(v)
+		v = value.Fold(v)
 	}
 	hash, err := e.config.Keyring.Lookup(ctx, []byte(kind+"\x00"+v))
 	if err != nil {

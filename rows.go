@@ -103,6 +103,9 @@ func (s *step) splitInto(at [][]byte, record []byte) ([][]byte, error) {
 		at = append(at, record[:len(record)-len(rest)])
 		record = rest
 	}
+	if len(record) > 0 {
+		return nil, fmt.Errorf("dsr: a spooled row of %s is damaged: it goes on after its last column", s.Address())
+	}
 	return at, nil
 }
 

@@ -13,11 +13,13 @@ import (
 //
 // All writing goes through Commit, and SaveCheckpoint for what is no request's;
 // everything else only reads. What is given and what is returned belongs to the
-// caller, who may change it [copies given] [copies returned]. An ID is taken
-// literally, or refused [hostile ids]. Times keep at least their microsecond
-// [times]. A store with a Close method must stand a second call of it, and
-// answer with an error from then on [closed]. Package adapters/storetest checks
-// every "must"; the name of the check stands in brackets.
+// caller, who may change it, and a store changes nothing in what it is given
+// [copies given] [copies returned]. An ID is taken literally, by its bytes; only
+// one with zero bytes or invalid UTF-8 may be refused [hostile ids]. Times keep
+// at least their microsecond [times]. A store with a Close method must answer
+// with an error from then on, and with nil to a second Close [closed]. Package
+// adapters/storetest checks every "must"; the name of the check stands in
+// brackets.
 type Store interface {
 	// Commit applies one change atomically: all of it must be durable when
 	// it returns nil, and none of it otherwise [atomic] [canceled]. It must
@@ -27,11 +29,14 @@ type Store interface {
 	// likewise a Record.Epoch below the stored one: its lease is over
 	// [expired holder]. A key that the new record lacks must be gone for
 	// good [shredded]. DropJournal comes before AppendJournal, and Ticks
-	// after it [drop]; DropEvents before Events [drop log].
+	// after it [drop]; DropEvents before Events [drop log]; numbers then
+	// begin at 1 again. A tick for a chunk that there is not fails the whole
+	// change.
 	//
 	// With Remove, the request must vanish with all that hangs on it but
-	// its audit trail, which Audit may still lengthen [removed]; removing
-	// what is not there is no error [removed twice].
+	// its audit trail, which Audit may still lengthen [removed]. Removing
+	// what is not there is no error, whatever version is expected [removed
+	// twice]. The ID may be used again; its trail then goes on.
 	Commit(ctx context.Context, ch *StoreChange) error
 
 	RequestReader
@@ -77,7 +82,8 @@ type LogReader interface {
 // AuditStore keeps the checkpoints that sign the audit trail.
 type AuditStore interface {
 	// UnsignedHeads returns the ends of chains that are longer than the last
-	// checkpoint saw them, by request ID, at most limit [unsigned heads].
+	// checkpoint that held them saw them, by request ID, at most limit
+	// [unsigned heads].
 	UnsignedHeads(ctx context.Context, limit int) ([]AuditHead, error)
 
 	// SaveCheckpoint adds a checkpoint, after which the heads in it are no

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/adapters/internal/sqlrows"
 	"github.com/godsr/dsr/internal/sqlstore"
 )
 
@@ -42,7 +43,7 @@ const (
 // it. If the connection breaks at that moment, the error says that the outcome
 // is unknown: the request's version then tells.
 func (s *Store) Commit(ctx context.Context, ch *dsr.StoreChange) error {
-	rows := changeRows(ch)
+	rows := sqlrows.Change(ch)
 	if err := rows.Check(); err != nil {
 		return fmt.Errorf("pgstore: %w", err)
 	}
@@ -97,7 +98,7 @@ func (s *Store) commit(ctx context.Context, rows *sqlstore.Change, ch *dsr.Store
 func (s *Store) SaveCheckpoint(ctx context.Context, c *dsr.Checkpoint) error {
 	err := unstorable("ID of a request", requestIDs(c.Heads)...)
 	if err == nil {
-		row := checkpointRow(c)
+		row := sqlrows.Checkpoint(c)
 		err = again(ctx, func() error {
 			return s.write(ctx, func(tx pgx.Tx) error {
 				return s.dialect.SaveCheckpoint(ctx, conn{tx: tx, caches: s.caches}, row)
@@ -111,7 +112,11 @@ func (s *Store) SaveCheckpoint(ctx context.Context, c *dsr.Checkpoint) error {
 }
 
 func requestIDs(heads []dsr.AuditHead) []string {
-	return convert(heads, func(h dsr.AuditHead) string { return h.RequestID })
+	ids := make([]string, len(heads))
+	for i, h := range heads {
+		ids[i] = h.RequestID
+	}
+	return ids
 }
 
 // write commits what f writes, or nothing of it.

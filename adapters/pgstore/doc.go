@@ -10,6 +10,12 @@
 // set synchronous_commit to off; other settings of it, such as waiting for
 // replicas, stay as they are. With fsync off nothing is durable.
 //
+// # Jobs in the same transaction
+//
+// [Options.InTx] is called in the transaction of each commit, so that an
+// executor can enqueue there what the change asks for: the job is there if and
+// only if the change is.
+//
 // # What deleting does not reach
 //
 // A key is shredded by deleting its row: no query returns it from then on.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -80,10 +81,11 @@ func Open(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Store, error
 			// A doubled question mark is not a placeholder.
 			Prefix:     strings.ReplaceAll(prefix, "?", "??"),
 			EncodeTime: encodeTime,
-			ScanTime:   scanTime,
-			Position:   "strpos",
-			Conflict:   dsr.ErrConflict,
-			NotFound:   dsr.ErrNotFound,
+			Earliest:   time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC), Latest: time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC),
+			ScanTime: scanTime,
+			Position: "strpos",
+			Conflict: dsr.ErrConflict,
+			NotFound: dsr.ErrNotFound,
 		},
 	}
 	if err := s.migrate(ctx); err != nil {

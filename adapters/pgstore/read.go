@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/adapters/internal/sqlrows"
 	"github.com/godsr/dsr/internal/sqlstore"
 )
 
@@ -18,7 +19,7 @@ func (s *Store) Request(ctx context.Context, id string) (*dsr.Record, error) {
 		if !storable(id) {
 			return dsr.ErrNotFound
 		}
-		if err := s.dialect.Request(ctx, conn{tx: tx, caches: s.caches}, id, recordRow(record)); err != nil {
+		if err := s.dialect.Request(ctx, conn{tx: tx, caches: s.caches}, id, sqlrows.Record(record)); err != nil {
 			return err
 		}
 		record.Keys, err = s.readKeys(ctx, tx, id)
@@ -41,7 +42,7 @@ func (s *Store) Requests(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record,
 		if none {
 			return nil
 		}
-		return s.dialect.Requests(ctx, conn{tx: tx, caches: s.caches, once: true}, row, recordList(&records))
+		return s.dialect.Requests(ctx, conn{tx: tx, caches: s.caches, once: true}, row, sqlrows.Records(&records))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: list requests: %w", err)
@@ -68,7 +69,7 @@ func (s *Store) CountRequests(ctx context.Context, q dsr.RecordQuery) (count int
 // storableQuery leaves out what cannot be stored and so selects nothing. none
 // is set when nothing is left to select by.
 func storableQuery(q *dsr.RecordQuery) (row *sqlstore.Query, none bool) {
-	row = queryRow(q)
+	row = sqlrows.Query(q)
 	for _, list := range []*[]string{&row.Status, &row.Policies, &row.Actions} {
 		given := len(*list)
 		*list = slices.DeleteFunc(slices.Clone(*list), func(text string) bool { return !storable(text) })
@@ -87,7 +88,7 @@ func (s *Store) Journal(ctx context.Context, requestID string, after, limit int)
 		if !storable(requestID) {
 			return nil
 		}
-		return s.dialect.Journal(ctx, conn{tx: tx, caches: s.caches}, requestID, after, limit, chunkList(&chunks))
+		return s.dialect.Journal(ctx, conn{tx: tx, caches: s.caches}, requestID, after, limit, sqlrows.Chunks(&chunks))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: request %q: journal: %w", requestID, err)
@@ -102,7 +103,7 @@ func (s *Store) Events(ctx context.Context, requestID string, after int64, limit
 		if !storable(requestID) {
 			return nil
 		}
-		return s.dialect.Events(ctx, conn{tx: tx, caches: s.caches}, requestID, after, limit, eventList(&events))
+		return s.dialect.Events(ctx, conn{tx: tx, caches: s.caches}, requestID, after, limit, sqlrows.Events(&events))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: request %q: events: %w", requestID, err)
@@ -127,7 +128,7 @@ func (s *Store) AuditEntries(ctx context.Context, requestID string, after dsr.Au
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: audit trail: %w", err)
 	}
-	return auditEntries(entries), nil
+	return sqlrows.AuditEntries(entries), nil
 }
 
 // UnsignedHeads implements [dsr.AuditStore]. A limit of 0 or less means all
@@ -141,7 +142,7 @@ func (s *Store) UnsignedHeads(ctx context.Context, limit int) ([]dsr.AuditHead, 
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: unsigned heads: %w", err)
 	}
-	return auditHeads(heads), nil
+	return sqlrows.AuditHeads(heads), nil
 }
 
 // Checkpoints implements [dsr.AuditStore]. A limit of 0 means all checkpoints.
@@ -154,7 +155,7 @@ func (s *Store) Checkpoints(ctx context.Context, after int64, limit int) ([]dsr.
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: checkpoints: %w", err)
 	}
-	return checkpoints(list), nil
+	return sqlrows.Checkpoints(list), nil
 }
 
 // read calls f with one unchanging view of the database.

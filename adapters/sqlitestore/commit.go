@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/adapters/internal/sqlrows"
 	"github.com/godsr/dsr/internal/sqlstore"
 )
 
@@ -13,7 +14,7 @@ import (
 // appends. A request whose ID was removed may come again, from version 1; its
 // audit trail goes on where it stood.
 func (s *Store) Commit(ctx context.Context, ch *dsr.StoreChange) error {
-	rows := changeRows(ch)
+	rows := sqlrows.Change(ch)
 	if err := rows.Check(); err != nil {
 		return fmt.Errorf("sqlitestore: %w", err)
 	}
@@ -52,7 +53,7 @@ func (s *Store) commit(ctx context.Context, rows *sqlstore.Change, keys map[stri
 
 // SaveCheckpoint implements [dsr.AuditStore].
 func (s *Store) SaveCheckpoint(ctx context.Context, c *dsr.Checkpoint) error {
-	err := s.saveCheckpoint(ctx, checkpointRow(c))
+	err := s.saveCheckpoint(ctx, sqlrows.Checkpoint(c))
 	if err != nil {
 		return fmt.Errorf("sqlitestore: checkpoint %d: %w", c.Seq, explain(err))
 	}

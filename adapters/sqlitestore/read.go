@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/adapters/internal/sqlrows"
 	"github.com/godsr/dsr/internal/sqlstore"
 )
 
@@ -13,7 +14,7 @@ import (
 func (s *Store) Request(ctx context.Context, id string) (*dsr.Record, error) {
 	record := new(dsr.Record)
 	err := s.read(ctx, func(tx *sql.Tx) (err error) {
-		if err := dialect.Request(ctx, conn{tx}, id, recordRow(record)); err != nil {
+		if err := dialect.Request(ctx, conn{tx}, id, sqlrows.Record(record)); err != nil {
 			return err
 		}
 		record.Keys, err = readKeys(ctx, tx, id)
@@ -29,7 +30,7 @@ func (s *Store) Request(ctx context.Context, id string) (*dsr.Record, error) {
 func (s *Store) Requests(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record, error) {
 	var records []*dsr.Record
 	err := s.read(ctx, func(tx *sql.Tx) error {
-		return dialect.Requests(ctx, conn{tx}, queryRow(&q), recordList(&records))
+		return dialect.Requests(ctx, conn{tx}, sqlrows.Query(&q), sqlrows.Records(&records))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sqlitestore: list requests: %w", err)
@@ -40,7 +41,7 @@ func (s *Store) Requests(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record,
 // CountRequests implements [dsr.RequestReader].
 func (s *Store) CountRequests(ctx context.Context, q dsr.RecordQuery) (count int64, err error) {
 	err = s.read(ctx, func(tx *sql.Tx) (err error) {
-		count, err = dialect.CountRequests(ctx, conn{tx}, queryRow(&q))
+		count, err = dialect.CountRequests(ctx, conn{tx}, sqlrows.Query(&q))
 		return err
 	})
 	if err != nil {
@@ -52,7 +53,7 @@ func (s *Store) CountRequests(ctx context.Context, q dsr.RecordQuery) (count int
 // Journal implements [dsr.LogReader]. A limit of 0 or less means all chunks.
 func (s *Store) Journal(ctx context.Context, requestID string, after, limit int) ([]dsr.JournalChunk, error) {
 	var chunks []dsr.JournalChunk
-	if err := dialect.Journal(ctx, conn{s.reader}, requestID, after, limit, chunkList(&chunks)); err != nil {
+	if err := dialect.Journal(ctx, conn{s.reader}, requestID, after, limit, sqlrows.Chunks(&chunks)); err != nil {
 		return nil, fmt.Errorf("sqlitestore: request %q: journal: %w", requestID, explain(err))
 	}
 	return chunks, nil
@@ -61,7 +62,7 @@ func (s *Store) Journal(ctx context.Context, requestID string, after, limit int)
 // Events implements [dsr.LogReader]. A limit of 0 or less means all lines.
 func (s *Store) Events(ctx context.Context, requestID string, after int64, limit int) ([]dsr.Event, error) {
 	var events []dsr.Event
-	if err := dialect.Events(ctx, conn{s.reader}, requestID, after, limit, eventList(&events)); err != nil {
+	if err := dialect.Events(ctx, conn{s.reader}, requestID, after, limit, sqlrows.Events(&events)); err != nil {
 		return nil, fmt.Errorf("sqlitestore: request %q: events: %w", requestID, explain(err))
 	}
 	return events, nil
@@ -74,7 +75,7 @@ func (s *Store) AuditEntries(ctx context.Context, requestID string, after dsr.Au
 	if err != nil {
 		return nil, fmt.Errorf("sqlitestore: audit trail: %w", explain(err))
 	}
-	return auditEntries(entries), nil
+	return sqlrows.AuditEntries(entries), nil
 }
 
 // UnsignedHeads implements [dsr.AuditStore]. A limit of 0 or less means all
@@ -84,7 +85,7 @@ func (s *Store) UnsignedHeads(ctx context.Context, limit int) ([]dsr.AuditHead, 
 	if err != nil {
 		return nil, fmt.Errorf("sqlitestore: unsigned heads: %w", explain(err))
 	}
-	return auditHeads(heads), nil
+	return sqlrows.AuditHeads(heads), nil
 }
 
 // Checkpoints implements [dsr.AuditStore]. A limit of 0 means all checkpoints.
@@ -93,7 +94,7 @@ func (s *Store) Checkpoints(ctx context.Context, after int64, limit int) ([]dsr.
 	if err != nil {
 		return nil, fmt.Errorf("sqlitestore: checkpoints: %w", explain(err))
 	}
-	return checkpoints(list), nil
+	return sqlrows.Checkpoints(list), nil
 }
 
 // read calls f with one unchanging view of the file.

@@ -154,6 +154,29 @@ func TestShreddedKeysGoAfterALongRead(t *testing.T) {
 	}
 }
 
+// A removed request leaves no byte of its keys, its journal or its plan.
+func TestRemovedRequestIsOverwritten(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "dsr.db")
+	s := openStore(t, path)
+	for _, id := range []string{"r1", "r2"} {
+		require.NoError(t, s.Commit(t.Context(), &dsr.StoreChange{
+			Record: dsr.Record{
+				ID: id, Version: 1, Identity: []byte("<identity of " + id + ">"), Plan: bytes.Repeat([]byte("<plan of "+id+">"), 2000),
+				Keys: map[string][]byte{"journal": []byte("<key of " + id + ">")},
+			},
+			AppendJournal: []dsr.JournalChunk{{Sealed: bytes.Repeat([]byte("<chunk of "+id+">"), 2000)}},
+			Events:        []dsr.Event{{Message: "<event of " + id + ">"}},
+		}))
+	}
+	require.NoError(t, s.Commit(t.Context(), &dsr.StoreChange{ExpectVersion: 1, Remove: true, Record: dsr.Record{ID: "r1", Version: 2}}))
+	all := bytesOf(t, path)
+	for _, part := range []string{"identity", "plan", "key", "chunk", "event"} {
+		require.False(t, holds(all, []byte("<"+part+" of r1>")), part)
+		require.True(t, holds(all, []byte("<"+part+" of r2>")), part)
+	}
+}
+
 // What a request no longer needs is overwritten too.
 func TestDroppedJournalIsOverwritten(t *testing.T) {
 	t.Parallel()

@@ -13,11 +13,12 @@ import (
 
 var dialect = &sqlstore.Dialect{
 	EncodeTime: nanoseconds,
-	ScanTime:   func(t *time.Time) any { return &instant{t} },
-	Position:   "instr",
-	Guide:      true,
-	Conflict:   dsr.ErrConflict,
-	NotFound:   dsr.ErrNotFound,
+	Earliest:   time.Unix(0, never+1), Latest: time.Unix(0, math.MaxInt64),
+	ScanTime: func(t *time.Time) any { return &instant{t} },
+	Position: "instr",
+	Guide:    true,
+	Conflict: dsr.ErrConflict,
+	NotFound: dsr.ErrNotFound,
 }
 
 // conn is a transaction, or a database, as [sqlstore.Conn].

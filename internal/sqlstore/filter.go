@@ -110,6 +110,14 @@ func anys[T any](list []T) []any {
 
 // terms returns the conditions of a query. none is set when nothing can match.
 func (d *Dialect) terms(ctx context.Context, c Conn, q *Query) (list []term, none bool, err error) {
+	if q.Sort != "" && !slices.Contains(times, q.Sort) {
+		return nil, false, fmt.Errorf("there is no time %q to sort by", q.Sort)
+	}
+	for column := range q.Times {
+		if !slices.Contains(times, column) {
+			return nil, false, fmt.Errorf("there is no time %q to select by", column)
+		}
+	}
 	if len(q.Lookup) > 0 {
 		list = append(list, term{
 			expr: "id IN (SELECT request_id FROM " + d.Prefix + "lookups WHERE hash IN (" + strings.Repeat(", ?", len(q.Lookup))[2:] + "))",
@@ -144,9 +152,6 @@ func (d *Dialect) terms(ctx context.Context, c Conn, q *Query) (list []term, non
 		list = append(list, oneOf("actions", sets))
 	}
 	for _, column := range slices.Sorted(maps.Keys(q.Times)) {
-		if !slices.Contains(times, column) {
-			return nil, false, fmt.Errorf("there is no time %q to select by", column)
-		}
 		t, err := d.within(column, q.Times[column])
 		if err != nil {
 			return nil, false, err
@@ -205,9 +210,21 @@ func next(start []rune) string {
 	return ""
 }
 
+// bound encodes a time that is compared with those stored.
+func (d *Dialect) bound(t time.Time) (any, error) {
+	switch {
+	case t.IsZero():
+	case t.Before(d.Earliest):
+		t = d.Earliest
+	case !d.Latest.IsZero() && t.After(d.Latest):
+		t = d.Latest
+	}
+	return d.EncodeTime(t)
+}
+
 // within is the condition that a time is there and in a range.
 func (d *Dialect) within(column string, r Range) (term, error) {
-	from, err := d.EncodeTime(r.From)
+	from, err := d.bound(r.From)
 	if err != nil {
 		return term{}, err
 	}
@@ -216,7 +233,7 @@ func (d *Dialect) within(column string, r Range) (term, error) {
 		t.expr = "@" + column + " > ?" // the zero time is in no range
 	}
 	if !r.Before.IsZero() {
-		before, err := d.EncodeTime(r.Before)
+		before, err := d.bound(r.Before)
 		if err != nil {
 			return term{}, err
 		}

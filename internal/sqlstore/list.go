@@ -1,8 +1,8 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -12,7 +12,7 @@ import (
 const (
 	// few is how many requests are rather gathered by a condition and
 	// sorted than met on a walk along an index in the order wanted.
-	few = 2000
+	few = 5000
 	// maxArms bounds the walks that are merged into one list.
 	maxArms = 32
 )
@@ -20,13 +20,7 @@ const (
 // Requests lists what matches a query in its order. It calls add for each
 // record, to learn where it goes; plans, outcomes and keys are left out.
 func (d *Dialect) Requests(ctx context.Context, c Conn, q *Query, add func() Record) error {
-	sort := q.Sort
-	if sort == "" {
-		sort = "created_at"
-	}
-	if !slices.Contains(times, sort) {
-		return fmt.Errorf("there is no time %q to sort by", sort)
-	}
+	sort := cmp.Or(q.Sort, "created_at")
 	terms, none, err := d.terms(ctx, c, q)
 	if err != nil || none {
 		return err
@@ -72,7 +66,7 @@ func (d *Dialect) CountRequests(ctx context.Context, c Conn, q *Query) (count in
 
 // place is the condition to come after the last record of the page before.
 func (d *Dialect) place(sort string, q *Query) (term, error) {
-	at, err := d.EncodeTime(q.After.Time)
+	at, err := d.bound(q.After.Time)
 	if err != nil {
 		return term{}, err
 	}

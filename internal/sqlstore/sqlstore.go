@@ -30,6 +30,9 @@ type Dialect struct {
 	// EncodeTime turns a time into an argument; it may refuse one. The zero
 	// time must come before all others.
 	EncodeTime func(time.Time) (any, error)
+	// Earliest and Latest are the times that can be stored. Those of queries
+	// that lie beyond are taken for them.
+	Earliest, Latest time.Time
 	// ScanTime returns where to scan a time that EncodeTime encoded.
 	ScanTime func(*time.Time) any
 	// Position is the name of the function that finds a text within one.

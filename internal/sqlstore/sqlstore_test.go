@@ -142,24 +142,25 @@ func TestListStatements(t *testing.T) {
 	t.Parallel()
 	place := &sqlstore.Place{Time: time.Unix(9, 0), ID: "@?"}
 	for _, test := range []struct {
-		name  string
-		d     *sqlstore.Dialect
-		query sqlstore.Query
-		want  string
-		args  []any
+		name    string
+		d       *sqlstore.Dialect
+		matches int
+		query   sqlstore.Query
+		want    string
+		args    []any
 	}{
 		{
-			"everything", dialect(true, `"@".`), sqlstore.Query{},
+			"everything", dialect(true, `"@".`), 1, sqlstore.Query{},
 			columns + `"@".requests WHERE deleted = 0 ORDER BY created_at, id LIMIT $1`,
 			[]any{100},
 		},
 		{
-			"guided", dialect(false, ""), sqlstore.Query{Sort: "due_at", Descending: true, After: place, Deleted: true, Offset: 3, Limit: 5},
+			"guided", dialect(false, ""), 1, sqlstore.Query{Sort: "due_at", Descending: true, After: place, Deleted: true, Offset: 3, Limit: 5},
 			columns + `requests WHERE (due_at, id) < (?, ?) ORDER BY due_at DESC, id DESC LIMIT ? OFFSET ?`,
 			[]any{int64(9), "@?", 5, 3},
 		},
 		{
-			"merged", dialect(false, ""), sqlstore.Query{Status: []string{"b", "a", "b"}, After: place, Text: "%_x", Deleted: true, Offset: 1},
+			"merged", dialect(false, ""), 1, sqlstore.Query{Status: []string{"b", "a", "b"}, After: place, Text: "%_x", Deleted: true, Offset: 1},
 			"SELECT * FROM (" + columns + "requests WHERE status = ? AND (find(id_folded, ?) > 0 OR find(external_folded, ?) > 0) " +
 				"AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?) AS walk UNION ALL " +
 				"SELECT * FROM (" + columns + "requests WHERE status = ? AND (find(id_folded, ?) > 0 OR find(external_folded, ?) > 0) " +
@@ -167,20 +168,35 @@ func TestListStatements(t *testing.T) {
 			[]any{"a", "%_X", "%_X", int64(9), "@?", 101, "b", "%_X", "%_X", int64(9), "@?", 101, 100, 1},
 		},
 		{
-			"exact", dialect(true, `"@".`), sqlstore.Query{Lookup: [][]byte{{1}, {2}}, Status: []string{"a"}, Location: "US-CA"},
+			"exact", dialect(true, `"@".`), 1, sqlstore.Query{Lookup: [][]byte{{1}, {2}}, Status: []string{"a"}, Location: "US-CA"},
 			columns + `"@".requests WHERE id IN (SELECT request_id FROM "@".lookups WHERE hash IN ($1, $2)) AND status IN ($3) AND location IN ($4) ` +
 				`AND deleted = 0 ORDER BY created_at, id LIMIT $5`,
 			[]any{[]byte{1}, []byte{2}, "a", "US-CA", 100},
 		},
 		{
-			"prefix", dialect(true, ""), sqlstore.Query{ExternalPrefix: "a'\u007f", Sort: "created_at", Deleted: true},
+			"prefix", dialect(true, ""), 1, sqlstore.Query{ExternalPrefix: "a'\u007f", Sort: "created_at", Deleted: true},
 			columns + `(SELECT * FROM requests WHERE external_folded <> '' AND substr(external_folded, 1, 64) >= $1 ` +
 				`AND substr(external_folded, 1, 64) < $2 OFFSET 0) AS requests ` +
 				`WHERE external_folded <> '' AND substr(external_folded, 1, 64) >= $3 AND substr(external_folded, 1, 64) < $4 ORDER BY created_at, id LIMIT $5`,
 			[]any{"A'\u007f", "A'\u0080", "A'\u007f", "A'\u0080", 100},
 		},
+		{
+			"gathered", dialect(false, ""), 5000, sqlstore.Query{Sort: "due_at", Policies: []string{"p"}, After: place},
+			columns + `requests WHERE policy IN (?) AND +deleted = 0 AND (+due_at, id) > (?, ?) ORDER BY due_at, id LIMIT ?`,
+			[]any{"p", int64(9), "@?", 100},
+		},
+		{
+			"walked", dialect(false, ""), 5001,
+			sqlstore.Query{
+				Sort: "due_at", Policies: []string{"p"}, Unfinished: true, After: place,
+				Times: map[string]sqlstore.Range{"due_at": {Before: time.Unix(8, 0)}, "failed_at": {From: time.Unix(6, 0)}},
+			},
+			columns + `requests WHERE +policy IN (?) AND due_at > ? AND due_at < ? AND +failed_at >= ? AND +open = 1 AND +deleted = 0 ` +
+				`AND (due_at, id) > (?, ?) ORDER BY due_at, id LIMIT ?`,
+			[]any{"p", time.Time{}.Unix(), int64(8), int64(6), int64(9), "@?", 100},
+		},
 	} {
-		l := &found{}
+		l := &found{matches: test.matches}
 		require.NoError(t, test.d.Requests(t.Context(), l, &test.query, func() sqlstore.Record { return record("") }), test.name)
 		last := len(l.statements) - 1
 		require.Equal(t, test.want, l.statements[last], test.name)
@@ -188,14 +204,17 @@ func TestListStatements(t *testing.T) {
 	}
 }
 
-// found answers that one request matches whatever is counted.
-type found struct{ log }
+// found answers that so many requests match whatever is counted.
+type found struct {
+	log
+	matches int
+}
 
 func (f *found) Query(ctx context.Context, each func(scan func(dest ...any) error) error, query string, args ...any) error {
 	if err := f.log.Query(ctx, nil, query, args...); err != nil || query[:len("SELECT count")] != "SELECT count" {
 		return err
 	}
-	return each(func(dest ...any) error { *dest[0].(*int) = 1; return nil })
+	return each(func(dest ...any) error { *dest[0].(*int) = f.matches; return nil })
 }
 
 func TestCheck(t *testing.T) {

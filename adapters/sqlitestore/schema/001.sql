@@ -33,23 +33,24 @@ CREATE TABLE requests (
 	open            INTEGER NOT NULL,
 	deleted         INTEGER NOT NULL
 ) STRICT;
--- Each order of a list. What is deleted is passed over without a look at it.
-CREATE INDEX requests_by_requested ON requests (requested_at, id, deleted);
+-- Each order of a list. What is deleted, or has another status, is passed over
+-- without a look at it.
+CREATE INDEX requests_by_requested ON requests (requested_at, id, deleted, status);
 CREATE INDEX requests_by_created ON requests (created_at, id, deleted);
-CREATE INDEX requests_by_updated ON requests (updated_at, id, deleted);
-CREATE INDEX requests_by_started ON requests (started_at, id, deleted);
-CREATE INDEX requests_by_failed ON requests (failed_at, id, deleted);
-CREATE INDEX requests_by_finished ON requests (finished_at, id, deleted);
-CREATE INDEX requests_by_deadline ON requests (deadline_at, id, deleted);
-CREATE INDEX requests_by_due ON requests (due_at, id, deleted);
+CREATE INDEX requests_by_updated ON requests (updated_at, id, deleted, status);
+CREATE INDEX requests_by_started ON requests (started_at, id, deleted, status);
+CREATE INDEX requests_by_failed ON requests (failed_at, id, deleted, status);
+CREATE INDEX requests_by_finished ON requests (finished_at, id, deleted, status);
+CREATE INDEX requests_by_deadline ON requests (deadline_at, id, deleted, status);
+CREATE INDEX requests_by_due ON requests (due_at, id, deleted, status);
 -- Each filter in the usual order.
 CREATE INDEX requests_by_status ON requests (status, created_at, id, deleted);
 CREATE INDEX requests_by_policy ON requests (policy, created_at, id, deleted);
 CREATE INDEX requests_by_actions ON requests (actions, created_at, id, deleted);
 CREATE INDEX requests_by_country ON requests (country, created_at, id, deleted);
 CREATE INDEX requests_by_location ON requests (location, created_at, id, deleted);
-CREATE INDEX requests_open ON requests (created_at, id, deleted) WHERE open = 1;
-CREATE INDEX requests_open_by_deadline ON requests (deadline_at, id, deleted) WHERE open = 1;
+CREATE INDEX requests_open ON requests (created_at, id, deleted, status) WHERE open = 1;
+CREATE INDEX requests_open_by_deadline ON requests (deadline_at, id, deleted, status) WHERE open = 1;
 CREATE INDEX requests_by_external_id ON requests (external_id) WHERE external_id <> '';
 CREATE INDEX requests_by_external_start ON requests (substr(external_folded, 1, 64)) WHERE external_folded <> '';
 

@@ -1,3 +1,4 @@
-// Package pgstoretest tests the PostgreSQL store on a real server. It lies
-// beside what starts one, so that hosts of the store need not require that.
+// Package pgstoretest tests the PostgreSQL store on a real server, and beside it
+// what the SQLite store shares with it. It lies beside what starts a server, so
+// that hosts of the stores need not require that.
 package pgstoretest

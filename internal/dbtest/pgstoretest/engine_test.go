@@ -77,7 +77,7 @@ func TestTwoEngines(t *testing.T) {
 	require.NoError(t, err)
 	found, err := engines[1].Requests().Get(ctx, submitted.ID)
 	require.NoError(t, err)
-	require.Equal(t, dsr.StatusPending, found.Status)
+	require.Equal(t, dsr.StatusApproved, found.Status)
 
 	errs := make([]error, len(engines))
 	var group sync.WaitGroup

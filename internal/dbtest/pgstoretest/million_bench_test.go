@@ -22,64 +22,51 @@ import (
 // DSR_BENCH_REQUESTS sets another number.
 const listed = 1_000_000
 
-// manyRequests are rows of requests, numbered g. PostgreSQL reads it as it is.
-const manyRequests = `
-	SELECT lpad(to_hex((g * 2654435761) % 4294967296), 8, '0') || '-4c1e-4b7a-9f21-7d2b1a3c5e6f' AS id, 7 AS version, 2 AS epoch,
-		TIME(0) AS lease_until, 'Ticket-' || g AS external_id, 'policy ' || CASE WHEN g % 1000 = 7 THEN 'rare' ELSE '' || g * 31 % 10 END AS policy,
-		CASE WHEN g % 1000 = 3 THEN ',consent,' WHEN g % 10 < 6 THEN ',access,' WHEN g % 10 < 9 THEN ',access,erasure,' ELSE ',erasure,' END AS actions,
-		CASE WHEN g % 4 = 0 THEN 'US-' || chr(65 + CAST(g / 4 % 25 AS integer)) || 'A' WHEN g % 4 = 1 THEN 'FR' WHEN g % 1000 = 2 THEN 'IS' ELSE '' END AS location,
-		CASE WHEN g > N - N / 50 THEN 'pending' WHEN g % 100 = 1 THEN 'error' WHEN g % 1000 = 2 THEN 'paused' WHEN g % 10 = 3 THEN 'denied' ELSE 'complete' END AS status,
-		'done' AS stage, TIME(g) AS requested_at, TIME(g) AS created_at, TIME(g + g * 7919 % 50000) AS updated_at,
-		TIME(CASE WHEN g % 3 = 0 THEN 0 ELSE g + 1 END) AS started_at, TIME(CASE WHEN g % 100 = 1 THEN g + 2 ELSE 0 END) AS failed_at,
-		TIME(CASE WHEN g % 100 > 4 THEN g + 3 ELSE 0 END) AS finished_at, TIME(CASE WHEN g % 500 = 5 THEN g + 4 ELSE 0 END) AS deleted_at,
-		TIME(g + 43200) AS deadline_at, TIME(CASE WHEN g % 5000 = 1 THEN g ELSE 0 END) AS due_at, '' AS failure,
-		BLOB(300) AS identity, NULL AS details, BLOB(200) AS state, 5 AS audit_seq, BLOB(32) AS audit_hash,
-		upper(lpad(to_hex((g * 2654435761) % 4294967296), 8, '0') || '-4c1e-4b7a-9f21-7d2b1a3c5e6f') AS id_folded, 'TICKET-' || g AS external_folded,
-		CASE WHEN g % 4 = 0 THEN 'US' WHEN g % 4 = 1 THEN 'FR' WHEN g % 1000 = 2 THEN 'IS' ELSE '' END AS country,
-		CASE WHEN g > N - N / 50 OR g % 100 = 1 OR g % 1000 = 2 THEN 1 ELSE 0 END AS open, CASE WHEN g % 500 = 5 THEN 1 ELSE 0 END AS deleted`
+// filled are the columns of requests and what they hold in row g of n: times in
+// minutes, where 0 is none, and blobs by their length.
+var filled = []struct{ kind, column, value string }{
+	{"", "id", "{hex}"}, {"", "version", "7"}, {"", "epoch", "2"}, {"time", "lease_until", "0"},
+	{"", "external_id", "'Ticket-' || g"}, {"", "external_folded", "'TICKET-' || g"}, {"", "id_folded", "upper({hex})"},
+	{"", "policy", "'policy ' || CASE WHEN g % 1000 = 7 THEN 'rare' ELSE '' || g * 31 % 10 END"},
+	{"", "actions", `CASE WHEN g % 1000 = 3 THEN ',consent,' WHEN g % 10 < 6 THEN ',access,'
+		WHEN g % 10 < 9 THEN ',access,erasure,' ELSE ',erasure,' END`},
+	{"", "country", "CASE WHEN g % 4 = 0 THEN 'US' WHEN g % 4 = 1 THEN 'FR' WHEN g % 1000 = 2 THEN 'IS' ELSE '' END"},
+	{"", "location", `CASE WHEN g % 4 = 0 THEN 'US-' || substr('ABCDEFGHIJKLMNOPQRSTUVWXY', CAST(g / 4 % 25 + 1 AS integer), 1) || 'A'
+		WHEN g % 4 = 1 THEN 'FR' WHEN g % 1000 = 2 THEN 'IS' ELSE '' END`},
+	{"", "status", `CASE WHEN g > {late} THEN 'pending' WHEN g % 100 = 1 THEN 'error' WHEN g % 1000 = 2 THEN 'paused'
+		WHEN g % 10 = 3 THEN 'denied' ELSE 'complete' END`},
+	{"", "open", "CASE WHEN g > {late} OR g % 100 = 1 OR g % 1000 = 2 THEN 1 ELSE 0 END"},
+	{"", "deleted", "CASE WHEN g % 500 = 5 THEN 1 ELSE 0 END"}, {"", "stage", "'done'"}, {"", "failure", "''"}, {"", "audit_seq", "5"},
+	{"time", "requested_at", "g"}, {"time", "created_at", "g"}, {"time", "updated_at", "g + g * 7919 % 50000"},
+	{"time", "started_at", "CASE WHEN g % 3 = 0 THEN 0 ELSE g + 1 END"}, {"time", "failed_at", "CASE WHEN g % 100 = 1 THEN g + 2 ELSE 0 END"},
+	{"time", "finished_at", "CASE WHEN g % 100 > 4 THEN g + 3 ELSE 0 END"}, {"time", "deleted_at", "CASE WHEN g % 500 = 5 THEN g + 4 ELSE 0 END"},
+	{"time", "deadline_at", "g + 43200"}, {"time", "due_at", "CASE WHEN g % 5000 = 1 THEN g ELSE 0 END"},
+	{"blob", "identity", "300"}, {"blob", "state", "200"}, {"blob", "audit_hash", "32"},
+}
 
+// fill returns the statements that fill each store with n requests, two of
+// which share an identity.
 func fill(n int) (postgres, sqlite string) {
-	const columns = `id, version, epoch, lease_until, external_id, policy, actions, location, status, stage, requested_at, created_at, updated_at,
-		started_at, failed_at, finished_at, deleted_at, deadline_at, due_at, failure, identity, details, state, audit_seq, audit_hash,
-		id_folded, external_folded, country, open, deleted`
-	rows := strings.ReplaceAll(manyRequests, "N / 50", fmt.Sprint(n/50))
-	rows = strings.ReplaceAll(rows, "> N -", fmt.Sprintf("> %d -", n))
-	// Minute g of the list; 0 is no time.
-	replaceTime := func(rows, zero, at string) string {
-		for {
-			i := strings.Index(rows, "TIME(")
-			if i < 0 {
-				return rows
+	statement := func(table, from, hex, zero, at, blob string) string {
+		var columns, values []string
+		for _, f := range filled {
+			value := strings.NewReplacer("{hex}", hex, "{late}", fmt.Sprint(n-n/50)).Replace(f.value)
+			switch f.kind {
+			case "time":
+				value = fmt.Sprintf("CASE WHEN (%[1]s) = 0 THEN %[2]s ELSE %[3]s END", value, zero, fmt.Sprintf(at, value))
+			case "blob":
+				value = fmt.Sprintf(blob, value)
 			}
-			depth, j := 1, i+5
-			for ; depth > 0; j++ {
-				switch rows[j] {
-				case '(':
-					depth++
-				case ')':
-					depth--
-				}
-			}
-			inner := rows[i+5 : j-1]
-			rows = rows[:i] + "CASE WHEN (" + inner + ") = 0 THEN " + zero + " ELSE " + fmt.Sprintf(at, inner) + " END" + rows[j:]
+			columns, values = append(columns, f.column), append(values, value)
 		}
+		return fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s;", table, strings.Join(columns, ", "), strings.Join(values, ", "), from)
 	}
-	blobs := func(rows, format string) string {
-		for _, size := range []string{"300", "200", "32"} {
-			rows = strings.ReplaceAll(rows, "BLOB("+size+")", fmt.Sprintf(format, size))
-		}
-		return rows
-	}
-	p := replaceTime(rows, "'-infinity'::timestamptz", "'2000-01-01Z'::timestamptz + (%s) * interval '1 minute'")
-	p = blobs(p, "decode(repeat('5a', %s), 'hex')")
-	p = strings.ReplaceAll(p, "NULL AS details", "NULL::bytea AS details")
-	postgres = fmt.Sprintf("INSERT INTO dsr.requests (%s) SELECT * FROM (%s FROM generate_series(1::bigint, %d) AS g) AS many;", columns, p, n) +
+	const scattered, rest = "(g * 2654435761) % 4294967296", " || '-4c1e-4b7a-9f21-7d2b1a3c5e6f'"
+	postgres = statement("dsr.requests", fmt.Sprintf("generate_series(1::bigint, %d) AS g", n), "lpad(to_hex("+scattered+"), 8, '0')"+rest,
+		"'-infinity'::timestamptz", "'2000-01-01Z'::timestamptz + (%s) * interval '1 minute'", "decode(repeat('5a', %s), 'hex')") +
 		"INSERT INTO dsr.lookups SELECT id, 0, convert_to(lpad((substr(external_id, 8)::bigint / 2)::text, 32, '0'), 'UTF8') FROM dsr.requests"
-	s := replaceTime(rows, "-9223372036854775808", "946684800000000000 + (%s) * 60000000000")
-	s = blobs(s, "zeroblob(%s)")
-	s = strings.ReplaceAll(s, "lpad(to_hex((g * 2654435761) % 4294967296), 8, '0')", "printf('%08x', (g * 2654435761) % 4294967296)")
-	s = strings.ReplaceAll(s, "chr(", "char(")
-	sqlite = fmt.Sprintf("INSERT INTO requests (%s) WITH RECURSIVE many (g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM many WHERE g < %d) %s FROM many;", columns, n, s) +
+	sqlite = statement("requests", fmt.Sprintf("(WITH RECURSIVE many (g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM many WHERE g < %d) SELECT g FROM many)", n),
+		"printf('%08x', "+scattered+")"+rest, "-9223372036854775808", "946684800000000000 + (%s) * 60000000000", "zeroblob(%s)") +
 		"INSERT INTO lookups SELECT id, 0, CAST(printf('%032d', CAST(substr(external_id, 8) AS INTEGER) / 2) AS BLOB) FROM requests;"
 	return postgres, sqlite
 }
@@ -108,6 +95,9 @@ func manySQLite(b *testing.B, n int) dsr.Store {
 	return s
 }
 
+// benchTime is minute g of the list.
+func benchTime(g int) time.Time { return time.Date(2000, 1, 1, 0, g, 0, 0, time.UTC) }
+
 // BenchmarkList reads pages of 100 of a million requests.
 func BenchmarkList(b *testing.B) {
 	n := listed
@@ -116,7 +106,7 @@ func BenchmarkList(b *testing.B) {
 		n, err = strconv.Atoi(text)
 		require.NoError(b, err)
 	}
-	minute := func(g int) time.Time { return time.Date(2000, 1, 1, 0, g, 0, 0, time.UTC) }
+	minute := benchTime
 	overdue := dsr.RecordQuery{Unfinished: true, Times: map[dsr.TimeField]dsr.TimeRange{dsr.TimeDeadline: {Before: minute(n)}}}
 	type named struct {
 		name  string

@@ -148,6 +148,41 @@ func TestRoleWithoutRights(t *testing.T) {
 	create(t, openStore(t, modest), dsr.Record{ID: "r1", Keys: map[string][]byte{"k": []byte("k")}})
 }
 
+// A migration that fails midway leaves nothing behind, and is taken again.
+func TestFailedMigration(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	execute(t, pool, `CREATE TABLE precious (id text);
+		CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF (SELECT count(*) FROM pg_tables WHERE schemaname = 'dsr') > 5 THEN RAISE EXCEPTION 'refused'; END IF; END $$;
+		CREATE EVENT TRIGGER refuse ON ddl_command_end EXECUTE FUNCTION refuse()`)
+	_, err := pgstore.Open(t.Context(), pool, nil)
+	require.EqualError(t, err, `pgstore: schema "dsr": migration to version 1: PostgreSQL refused (SQLSTATE P0001)`)
+	var left int
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_namespace WHERE nspname = 'dsr'").Scan(&left))
+	require.Zero(t, left)
+	execute(t, pool, "DROP EVENT TRIGGER refuse")
+	create(t, openStore(t, pool), dsr.Record{ID: "r1"})
+	execute(t, pool, "SELECT FROM precious")
+}
+
+// A pool whose one connection is all there is, and whose transactions only
+// read by default, is enough.
+func TestOpenWithOneConnection(t *testing.T) {
+	t.Parallel()
+	config := newPool(t).Config()
+	config.MaxConns = 1
+	config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
+	config.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	create(t, openStore(t, pool), dsr.Record{ID: "r1"})
+	var path string
+	require.NoError(t, pool.QueryRow(t.Context(), "SHOW search_path").Scan(&path))
+	require.Equal(t, `"$user", public`, path, "the host's connection is as it was")
+}
+
 // Many that open a new schema at once all find it ready.
 func TestOpenTogether(t *testing.T) {
 	t.Parallel()

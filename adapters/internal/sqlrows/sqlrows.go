@@ -1,4 +1,6 @@
-package pgstore
+// Package sqlrows turns the types of the store's port into the rows of package
+// sqlstore, which knows no engine, for the stores in SQL databases.
+package sqlrows
 
 import (
 	"slices"
@@ -7,7 +9,8 @@ import (
 	"github.com/godsr/dsr/internal/sqlstore"
 )
 
-func recordRow(r *dsr.Record) sqlstore.Record {
+// Record points at the fields of a record.
+func Record(r *dsr.Record) sqlstore.Record {
 	return sqlstore.Record{
 		ID: &r.ID, Version: &r.Version, Epoch: &r.Epoch, AuditSeq: &r.AuditSeq,
 		ExternalID: &r.ExternalID, Policy: &r.Policy, Status: (*string)(&r.Status), Stage: (*string)(&r.Stage),
@@ -38,9 +41,10 @@ func eventRow(e *dsr.Event) sqlstore.Event {
 	}
 }
 
-func changeRows(ch *dsr.StoreChange) *sqlstore.Change {
+// Change is a change as SQL writes it.
+func Change(ch *dsr.StoreChange) *sqlstore.Change {
 	rows := &sqlstore.Change{
-		Expect: ch.ExpectVersion, Record: recordRow(&ch.Record), Drop: ch.DropJournal, DropEvents: ch.DropEvents, Remove: ch.Remove,
+		Expect: ch.ExpectVersion, Record: Record(&ch.Record), Drop: ch.DropJournal, DropEvents: ch.DropEvents, Remove: ch.Remove,
 		Audit: convert(ch.Audit, func(e dsr.AuditEntry) sqlstore.AuditEntry { return sqlstore.AuditEntry(e) }),
 	}
 	for i := range ch.AppendJournal {
@@ -55,7 +59,8 @@ func changeRows(ch *dsr.StoreChange) *sqlstore.Change {
 	return rows
 }
 
-func queryRow(q *dsr.RecordQuery) *sqlstore.Query {
+// Query is a query as SQL asks it.
+func Query(q *dsr.RecordQuery) *sqlstore.Query {
 	row := &sqlstore.Query{
 		Status: texts(q.Status), Policies: q.Policies, Actions: texts(q.Actions), Lookup: q.Lookup,
 		ExternalID: q.ExternalID, ExternalPrefix: q.ExternalPrefix, Text: q.Text, Location: q.Location,
@@ -70,24 +75,28 @@ func queryRow(q *dsr.RecordQuery) *sqlstore.Query {
 	return row
 }
 
-func checkpointRow(c *dsr.Checkpoint) *sqlstore.Checkpoint {
+// Checkpoint is a checkpoint as SQL writes it.
+func Checkpoint(c *dsr.Checkpoint) *sqlstore.Checkpoint {
 	return &sqlstore.Checkpoint{
 		Seq: c.Seq, Time: c.Time, Prev: c.Prev, Hash: c.Hash, Signature: c.Signature,
 		Heads: convert(c.Heads, func(h dsr.AuditHead) sqlstore.AuditHead { return sqlstore.AuditHead(h) }),
 	}
 }
 
-func auditEntries(list []sqlstore.AuditEntry) []dsr.AuditEntry {
+// AuditEntries are entries as the port returns them.
+func AuditEntries(list []sqlstore.AuditEntry) []dsr.AuditEntry {
 	return convert(list, func(e sqlstore.AuditEntry) dsr.AuditEntry { return dsr.AuditEntry(e) })
 }
 
-func auditHeads(list []sqlstore.AuditHead) []dsr.AuditHead {
+// AuditHeads are ends of chains as the port returns them.
+func AuditHeads(list []sqlstore.AuditHead) []dsr.AuditHead {
 	return convert(list, func(h sqlstore.AuditHead) dsr.AuditHead { return dsr.AuditHead(h) })
 }
 
-func checkpoints(list []sqlstore.Checkpoint) []dsr.Checkpoint {
+// Checkpoints are checkpoints as the port returns them.
+func Checkpoints(list []sqlstore.Checkpoint) []dsr.Checkpoint {
 	return convert(list, func(c sqlstore.Checkpoint) dsr.Checkpoint {
-		return dsr.Checkpoint{Seq: c.Seq, Time: c.Time, Prev: c.Prev, Heads: auditHeads(c.Heads), Hash: c.Hash, Signature: c.Signature}
+		return dsr.Checkpoint{Seq: c.Seq, Time: c.Time, Prev: c.Prev, Heads: AuditHeads(c.Heads), Hash: c.Hash, Signature: c.Signature}
 	})
 }
 
@@ -102,22 +111,24 @@ func texts[T ~string](list []T) []string {
 	return convert(list, func(t T) string { return string(t) })
 }
 
-// recordList makes room for the records that are read, one after the other.
-func recordList(list *[]*dsr.Record) func() sqlstore.Record {
+// Records makes room for the records that are read, one after the other.
+func Records(list *[]*dsr.Record) func() sqlstore.Record {
 	return func() sqlstore.Record {
 		*list = append(*list, new(dsr.Record))
-		return recordRow((*list)[len(*list)-1])
+		return Record((*list)[len(*list)-1])
 	}
 }
 
-func chunkList(list *[]dsr.JournalChunk) func() sqlstore.Chunk {
+// Chunks makes room for the chunks that are read.
+func Chunks(list *[]dsr.JournalChunk) func() sqlstore.Chunk {
 	return func() sqlstore.Chunk {
 		*list = append(*list, dsr.JournalChunk{})
 		return chunkRow(&(*list)[len(*list)-1])
 	}
 }
 
-func eventList(list *[]dsr.Event) func() sqlstore.Event {
+// Events makes room for the lines that are read.
+func Events(list *[]dsr.Event) func() sqlstore.Event {
 	return func() sqlstore.Event {
 		*list = append(*list, dsr.Event{})
 		return eventRow(&(*list)[len(*list)-1])
