@@ -82,9 +82,9 @@ func Crowd(product string, one *dsr.Record, n int, now time.Time) []string {
 		"open":        when(open, "1", "0"),
 	}
 	columns := slices.Sorted(maps.Keys(set))
-	values := make([]string, len(columns))
-	for i, column := range columns {
-		values[i] = set[column]
+	var values []string
+	for _, column := range columns {
+		values = append(values, set[column])
 	}
 	for _, column := range []string{
 		"version", "epoch", "lease_until", "policy", "actions", "stage", "deleted_at", "failure", "identity", "details", "state", "audit_seq", "audit_hash", "deleted",

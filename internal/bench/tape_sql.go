@@ -55,7 +55,7 @@ func (c *tapedConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tapedConn{wholeConn: conn.(wholeConn), pool: c.pool}, nil //nolint:errcheck,forcetypeassert // the driver has all of it
+	return &tapedConn{wholeConn: conn.(wholeConn), pool: c.pool}, nil
 }
 
 // wholeConn is what the driver of SQLite can do.
