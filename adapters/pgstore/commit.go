@@ -80,7 +80,7 @@ func (s *Store) commit(ctx context.Context, rows *sqlstore.Change, ch *dsr.Store
 			return err
 		}
 		if !rows.Remove { // with which they go
-			if err := s.writeKeys(ctx, tx, *rows.Record.ID, ch.Record.Keys); err != nil {
+			if err := s.writeKeys(ctx, tx, ch); err != nil {
 				return err
 			}
 		}

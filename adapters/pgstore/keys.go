@@ -5,6 +5,8 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/godsr/dsr"
 )
 
 // readKeys returns the wrapped keys of a request by purpose; none are nil.
@@ -22,11 +24,16 @@ func (s *Store) readKeys(ctx context.Context, tx pgx.Tx, id string) (keys map[st
 	return keys, err
 }
 
-// writeKeys leaves the rows alone that are right already.
-func (s *Store) writeKeys(ctx context.Context, tx pgx.Tx, id string, keys map[string][]byte) error {
-	old, err := s.readKeys(ctx, tx, id)
-	if err != nil {
-		return err
+// writeKeys leaves the rows alone that are right already. A new request has
+// none yet.
+func (s *Store) writeKeys(ctx context.Context, tx pgx.Tx, ch *dsr.StoreChange) error {
+	id, keys := ch.Record.ID, ch.Record.Keys
+	var old map[string][]byte
+	if ch.ExpectVersion > 0 {
+		var err error
+		if old, err = s.readKeys(ctx, tx, id); err != nil {
+			return err
+		}
 	}
 	for purpose := range old {
 		if _, kept := keys[purpose]; kept {

@@ -10,9 +10,9 @@ import (
 )
 
 // maxCached is how many arguments a statement may have that the pool is to
-// remember. Longer ones come in so many lengths that they would drive out the
-// host's.
-const maxCached = 24
+// remember: as many as the update of a request. Longer ones come in so many
+// lengths that they would drive out the host's.
+const maxCached = 36
 
 // conn is a transaction as internal/sqlstore wants it.
 type conn struct {

@@ -45,7 +45,7 @@ func (s *Store) commit(ctx context.Context, rows *sqlstore.Change, keys map[stri
 	if rows.Remove {
 		return true, tx.Commit() // its keys went with it
 	}
-	if shredded, err = writeKeys(ctx, tx, *rows.Record.ID, keys); err != nil {
+	if shredded, err = writeKeys(ctx, tx, *rows.Record.ID, keys, rows.Expect == 0); err != nil {
 		return false, err
 	}
 	return shredded, tx.Commit()

@@ -37,9 +37,13 @@ func readKeys(ctx context.Context, tx *sql.Tx, id string) (map[string][]byte, er
 	return keys, nil
 }
 
-// writeKeys reports whether a key is gone or was wrapped anew.
-func writeKeys(ctx context.Context, tx *sql.Tx, id string, keys map[string][]byte) (shredded bool, err error) {
-	old, err := readKeys(ctx, tx, id)
+// writeKeys reports whether a key is gone or was wrapped anew. A new request
+// has none yet.
+func writeKeys(ctx context.Context, tx *sql.Tx, id string, keys map[string][]byte, isNew bool) (shredded bool, err error) {
+	var old map[string][]byte
+	if !isNew {
+		old, err = readKeys(ctx, tx, id)
+	}
 	if err != nil || maps.EqualFunc(old, keys, bytes.Equal) {
 		return false, err
 	}

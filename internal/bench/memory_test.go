@@ -25,11 +25,16 @@ const (
 	childDSN   = "DSR_BENCH_DSN"
 	childShape = "DSR_BENCH_SHAPE"
 	childRows  = "DSR_BENCH_ROWS"
+	childWaits = "DSR_BENCH_WAITS"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childDSN) != "" {
-		if err := child(context.Background()); err != nil {
+		do := child
+		if os.Getenv(childWaits) != "" {
+			do = waitingChild
+		}
+		if err := do(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -69,16 +69,25 @@ type term struct {
 	scan bool
 }
 
-// sql is the condition; pinned keeps the indexes on its columns out.
-func (t *term) sql(pinned bool) squirrel.Sqlizer {
+// sql is the condition, with a mark before each column whose index may be kept
+// out.
+func (t *term) sql(mark string) squirrel.Sqlizer {
 	if t.plain {
 		return squirrel.Expr(t.expr, t.args...)
 	}
-	mark := ""
-	if pinned {
-		mark = "+"
-	}
 	return squirrel.Expr(strings.ReplaceAll(t.expr, "@", mark), t.args...)
+}
+
+// pin is the mark that keeps the indexes on the columns of a term out, where
+// they are to be and the database would choose them wrongly.
+func (d *Dialect) pin(t *term, pinned bool) string {
+	switch {
+	case pinned && d.Guide:
+		return "+"
+	case pinned && t.vague: // a text, which takes no plus sign
+		return "''||"
+	}
+	return ""
 }
 
 // oneOf is a term for a column that is indexed with the order of creation.

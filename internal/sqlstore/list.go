@@ -58,7 +58,7 @@ func (d *Dialect) CountRequests(ctx context.Context, c Conn, q *Query) (count in
 	}
 	s := d.build().Select("count(*)").From(d.Prefix + "requests")
 	for i := range terms {
-		s = s.Where(terms[i].sql(d.Guide && driver >= 0 && i != driver))
+		s = s.Where(terms[i].sql(d.pin(&terms[i], driver >= 0 && i != driver)))
 	}
 	err = query(ctx, c, func(scan func(dest ...any) error) error { return scan(&count) }, s)
 	return count, err
@@ -102,7 +102,7 @@ func (d *Dialect) driver(ctx context.Context, c Conn, terms []term, sort string)
 			continue
 		}
 		matches := few + 1
-		some, args, _ := squirrel.Select("1").From(d.Prefix+"requests").Where(terms[i].sql(false)).Suffix("LIMIT ?", few+1).ToSql()
+		some, args, _ := squirrel.Select("1").From(d.Prefix+"requests").Where(terms[i].sql("")).Suffix("LIMIT ?", few+1).ToSql()
 		if err := query(ctx, c, func(scan func(dest ...any) error) error { return scan(&matches) },
 			statement{d, "SELECT count(*) FROM (" + some + ") AS some_requests", args}); err != nil {
 			return -1, err
@@ -126,7 +126,7 @@ func (d *Dialect) page(q *Query, sort string, terms []term, place term, driver i
 		s := squirrel.Select(columns...).From(d.Prefix + "requests")
 		if !d.Guide && driver >= 0 && !terms[driver].exact {
 			// The offset keeps both parts from being planned as one.
-			some := squirrel.Select("*").From(d.Prefix + "requests").Where(terms[driver].sql(false)).Suffix("OFFSET 0")
+			some := squirrel.Select("*").From(d.Prefix + "requests").Where(terms[driver].sql("")).Suffix("OFFSET 0")
 			s = squirrel.Select(columns...).FromSelect(some, "requests")
 		}
 		for i := range terms {
@@ -136,10 +136,10 @@ func (d *Dialect) page(q *Query, sort string, terms []term, place term, driver i
 				continue
 			}
 			walked := driver < 0 && (t.time == sort || along < 0 && t.open && (sort == "created_at" || sort == "deadline_at"))
-			s = s.Where(t.sql(d.Guide && i != driver && !walked))
+			s = s.Where(t.sql(d.pin(t, i != driver && !walked)))
 		}
 		if place.expr != "" {
-			s = s.Where(place.sql(d.Guide && driver >= 0))
+			s = s.Where(place.sql(d.pin(&place, driver >= 0)))
 		}
 		return s
 	}

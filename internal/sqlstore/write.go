@@ -15,7 +15,8 @@ const batch = 500
 
 // Write writes a change, except for the keys. It must be called in a
 // transaction, before anything else is written for the request: the row of the
-// request is its lock.
+// request is its lock. Nothing hangs on a request that was not there before, so
+// that nothing is asked about it.
 func (d *Dialect) Write(ctx context.Context, c Conn, ch *Change) error {
 	id := *ch.Record.ID
 	if ch.Remove {
@@ -27,18 +28,18 @@ func (d *Dialect) Write(ctx context.Context, c Conn, ch *Change) error {
 	if err := d.writeRecord(ctx, c, ch); err != nil {
 		return err
 	}
-	if err := d.writeLookup(ctx, c, id, *ch.Record.Lookup); err != nil {
+	if err := d.writeLookup(ctx, c, ch); err != nil {
 		return err
 	}
 	if err := d.writeJournal(ctx, c, id, ch); err != nil {
 		return err
 	}
-	if ch.DropEvents {
+	if ch.DropEvents && ch.Expect > 0 {
 		if _, err := exec(ctx, c, d.build().Delete(d.Prefix+"events").Where(of(id))); err != nil {
 			return err
 		}
 	}
-	if err := d.writeEvents(ctx, c, id, ch.Events); err != nil {
+	if err := d.writeEvents(ctx, c, ch); err != nil {
 		return err
 	}
 	return d.writeAudit(ctx, c, id, ch.Audit)
@@ -132,13 +133,16 @@ func plain(arg any) any {
 
 // writeLookup leaves the rows alone that are right already, as they are in
 // nearly all commits.
-func (d *Dialect) writeLookup(ctx context.Context, c Conn, id string, hashes [][]byte) error {
-	old, err := d.lookups(ctx, c, []string{id})
-	if err != nil || slices.EqualFunc(old[id], hashes, bytes.Equal) {
-		return err
-	}
-	if _, err := exec(ctx, c, d.build().Delete(d.Prefix+"lookups").Where(of(id))); err != nil {
-		return err
+func (d *Dialect) writeLookup(ctx context.Context, c Conn, ch *Change) error {
+	id, hashes := *ch.Record.ID, *ch.Record.Lookup
+	if ch.Expect > 0 {
+		old, err := d.lookups(ctx, c, []string{id})
+		if err != nil || slices.EqualFunc(old[id], hashes, bytes.Equal) {
+			return err
+		}
+		if _, err := exec(ctx, c, d.build().Delete(d.Prefix+"lookups").Where(of(id))); err != nil {
+			return err
+		}
 	}
 	position := 0
 	for part := range slices.Chunk(hashes, batch) {
@@ -155,7 +159,7 @@ func (d *Dialect) writeLookup(ctx context.Context, c Conn, id string, hashes [][
 }
 
 func (d *Dialect) writeJournal(ctx context.Context, c Conn, id string, ch *Change) error {
-	if ch.Drop {
+	if ch.Drop && ch.Expect > 0 {
 		for _, table := range []string{"ticks", "journal"} {
 			if _, err := exec(ctx, c, d.build().Delete(d.Prefix+table).Where(of(id))); err != nil {
 				return err
@@ -164,7 +168,7 @@ func (d *Dialect) writeJournal(ctx context.Context, c Conn, id string, ch *Chang
 	}
 	var marks []Tick
 	if len(ch.Append) > 0 {
-		last, err := d.last(ctx, c, "journal", id)
+		last, err := d.last(ctx, c, "journal", ch)
 		if err != nil {
 			return err
 		}
@@ -204,15 +208,16 @@ func (d *Dialect) mark(ctx context.Context, c Conn, id string, tick Tick) error 
 	return nil
 }
 
-func (d *Dialect) writeEvents(ctx context.Context, c Conn, id string, events []Event) error {
-	if len(events) == 0 {
+func (d *Dialect) writeEvents(ctx context.Context, c Conn, ch *Change) error {
+	if len(ch.Events) == 0 {
 		return nil
 	}
-	seq, err := d.last(ctx, c, "events", id)
+	id := *ch.Record.ID
+	seq, err := d.last(ctx, c, "events", ch)
 	if err != nil {
 		return err
 	}
-	for part := range slices.Chunk(events, batch) {
+	for part := range slices.Chunk(ch.Events, batch) {
 		insert := d.build().Insert(d.Prefix+"events").
 			Columns("request_id", "seq", "time", "kind", "collection", "connection", "action", "status", "rows", "message", "fields")
 		for _, e := range part {
@@ -235,9 +240,12 @@ func (d *Dialect) writeEvents(ctx context.Context, c Conn, id string, events []E
 }
 
 // last is the highest number that a table holds for a request, or 0.
-func (d *Dialect) last(ctx context.Context, c Conn, table, id string) (last int64, err error) {
+func (d *Dialect) last(ctx context.Context, c Conn, table string, ch *Change) (last int64, err error) {
+	if ch.Expect == 0 {
+		return 0, nil
+	}
 	err = query(ctx, c, func(scan func(dest ...any) error) error { return scan(&last) },
-		d.build().Select("COALESCE(max(seq), 0)").From(d.Prefix+table).Where(of(id)))
+		d.build().Select("COALESCE(max(seq), 0)").From(d.Prefix+table).Where(of(*ch.Record.ID)))
 	return last, err
 }
 
