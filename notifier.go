@@ -19,14 +19,15 @@ const (
 	NoticeReceived NoticeKind = "received"
 	// NoticeVerify carries the code that the data subject is to enter.
 	NoticeVerify NoticeKind = "verify"
-	// NoticeApproved, NoticeDenied and NoticeCanceled are sent when somebody
-	// decided so.
+	// NoticeApproved is sent when somebody approved the request.
 	NoticeApproved NoticeKind = "approved"
-	NoticeDenied   NoticeKind = "denied"
+	// NoticeDenied is sent when somebody denied it, with the reason.
+	NoticeDenied NoticeKind = "denied"
+	// NoticeCanceled is sent when it was canceled, or never verified.
 	NoticeCanceled NoticeKind = "canceled"
-	// NoticeInput is sent when a person has to act, NoticeFinalize when one
-	// has to finalize.
-	NoticeInput    NoticeKind = "input required"
+	// NoticeInput is sent when a person has to act.
+	NoticeInput NoticeKind = "input required"
+	// NoticeFinalize is sent when a person has to finalize.
 	NoticeFinalize NoticeKind = "finalization required"
 	// NoticeComplete is sent when a request came to its good end.
 	NoticeComplete NoticeKind = "complete"

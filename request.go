@@ -243,10 +243,7 @@ func (rec *Record) request() *Request {
 
 // show shows a record with its outcomes.
 func (rec *Record) show(res *results) *Request {
-	s, err := rec.state()
-	if err != nil {
-		s.Status = ""
-	}
+	s, _ := rec.state() // what is damaged is left out
 	req := &Request{
 		ID: rec.ID, ExternalID: rec.ExternalID, Policy: rec.Policy, Actions: slices.Clone(rec.Actions), Location: rec.Location,
 		Status: rec.Status, Stage: rec.Stage, RequestedAt: rec.RequestedAt, CreatedAt: rec.CreatedAt, UpdatedAt: rec.UpdatedAt,

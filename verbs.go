@@ -185,7 +185,7 @@ func (r *Requests) Remarks(ctx context.Context, id string) ([]Remark, error) {
 
 // refused makes an error of the lifecycle one of the host's.
 func refused(id string, err error) error {
-	var refusal *lifecycle.Refusal
+	var refusal *lifecycle.RefusedError
 	if !errors.As(err, &refusal) {
 		return err
 	}

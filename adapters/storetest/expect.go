@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -127,7 +128,7 @@ func diffValues(what string, got, want reflect.Value) error {
 		}
 	case reflect.Slice:
 		if got.Type().Elem().Kind() == reflect.Uint8 {
-			if string(got.Bytes()) != string(want.Bytes()) {
+			if !bytes.Equal(got.Bytes(), want.Bytes()) {
 				return fmt.Errorf("%s is %q, want %q", what, got, want)
 			}
 			return nil

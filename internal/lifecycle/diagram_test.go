@@ -1,4 +1,4 @@
-package lifecycle_test
+package lifecycle
 
 import (
 	"flag"
@@ -8,8 +8,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/godsr/dsr/internal/lifecycle"
 )
 
 var update = flag.Bool("update", false, "write the picture and the table of moves into the guide")
@@ -22,8 +20,8 @@ func TestGuide(t *testing.T) {
 	require.NoError(t, err)
 	want := string(guide)
 	for name, text := range map[string]string{
-		"picture": "```mermaid\n" + lifecycle.Diagram() + "```\n",
-		"table":   lifecycle.Table(),
+		"picture": "```mermaid\n" + Diagram() + "```\n",
+		"table":   Table(),
 	} {
 		before, rest, found := strings.Cut(want, "<!-- "+name+" -->\n")
 		require.True(t, found, "%s has no place for the %s", file, name)

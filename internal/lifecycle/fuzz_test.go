@@ -1,4 +1,4 @@
-package lifecycle_test
+package lifecycle
 
 import (
 	"errors"
@@ -6,8 +6,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	. "github.com/godsr/dsr/internal/lifecycle"
 )
 
 // broken names what has to hold after every event and does not, or is empty.
@@ -202,7 +200,7 @@ func FuzzNext(f *testing.F) {
 				t.Fatalf("%s changes what it was given: %+v became %+v", e.Kind, before, s)
 			}
 			if err != nil {
-				var r *Refusal
+				var r *RefusedError
 				if ch != nil || !errors.As(err, &r) || r.Error() == "" || r.Status != s.Status || r.Event != e.Kind {
 					t.Fatalf("%s is refused with %v and %v", e.Kind, ch, err)
 				}

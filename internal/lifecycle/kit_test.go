@@ -1,12 +1,10 @@
-package lifecycle_test
+package lifecycle
 
 import (
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	. "github.com/godsr/dsr/internal/lifecycle"
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -48,11 +46,11 @@ func goOn(t *testing.T, s State, at time.Time, events ...Event) *Change {
 }
 
 // refused returns the refusal of an event.
-func refused(t *testing.T, s State, e Event) *Refusal {
+func refused(t *testing.T, s State, e Event) *RefusedError {
 	t.Helper()
 	ch, err := Next(s, e)
 	require.Nil(t, ch)
-	var r *Refusal
+	var r *RefusedError
 	require.ErrorAs(t, err, &r)
 	require.Equal(t, e.Kind, r.Event)
 	require.Equal(t, s.Status, r.Status)
@@ -67,7 +65,6 @@ func sample(kind Kind, at time.Time) Event {
 }
 
 // plain is a flow in which a person approves.
-var plain = Flow{Approve: true}
 
 // reach brings a request to a status, in ways as short as can be. It starts at
 // the start and takes less than ten hours.

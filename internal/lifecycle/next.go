@@ -38,8 +38,8 @@ type Change struct {
 	Restart bool
 }
 
-// Refusal says why an event cannot happen to a request.
-type Refusal struct {
+// RefusedError says why an event cannot happen to a request.
+type RefusedError struct {
 	Event  Kind
 	Status Status
 	Reason Reason
@@ -65,9 +65,9 @@ const (
 )
 
 // Error says what cannot be done and why.
-func (r *Refusal) Error() string { return r.text }
+func (r *RefusedError) Error() string { return r.text }
 
-// Next returns what the event makes of the state. A [*Refusal] leaves
+// Next returns what the event makes of the state. A [*RefusedError] leaves
 // everything as it is.
 func Next(s State, e Event) (*Change, error) {
 	if !s.DeletedAt.IsZero() && e.Kind != Expire {
@@ -94,7 +94,7 @@ func Next(s State, e Event) (*Change, error) {
 
 // misplaced says which statuses the event takes, or which it does not when
 // those are fewer.
-func misplaced(s *State, e *Event) *Refusal {
+func misplaced(s *State, e *Event) *RefusedError {
 	var takes, leaves []string
 	for _, status := range Statuses() {
 		if slices.ContainsFunc(moves, func(m Move) bool { return m.Event == e.Kind && slices.Contains(m.From, status) }) {
@@ -121,11 +121,11 @@ func list(names []string) string {
 	return strings.Join(names, "")
 }
 
-func refuse(s *State, e *Event, r Reason, format string, args ...any) *Refusal {
-	return &Refusal{Event: e.Kind, Status: s.Status, Reason: r, text: fmt.Sprintf(format, args...)}
+func refuse(s *State, e *Event, r Reason, format string, args ...any) *RefusedError {
+	return &RefusedError{Event: e.Kind, Status: s.Status, Reason: r, text: fmt.Sprintf(format, args...)}
 }
 
-// check refuses what the table allows by status alone. It returns a *Refusal
+// check refuses what the table allows by status alone. It returns a *RefusedError
 // or nil.
 func check(s *State, e *Event) error {
 	switch e.Kind {

@@ -1,4 +1,4 @@
-package lifecycle_test
+package lifecycle
 
 import (
 	"encoding/json"
@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	. "github.com/godsr/dsr/internal/lifecycle"
 )
 
 func TestRetention(t *testing.T) {

@@ -1,11 +1,9 @@
-package lifecycle_test
+package lifecycle
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	. "github.com/godsr/dsr/internal/lifecycle"
 )
 
 func TestCoolingOff(t *testing.T) {
