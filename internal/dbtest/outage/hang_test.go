@@ -17,37 +17,36 @@ import (
 // it was given up already. Requests that need another connection go on.
 func TestConnectionHangs(t *testing.T) {
 	t.Parallel()
-	for _, p := range products() {
-		for name, recover := range map[string][2]func(*dbtest.Proxy){
-			"lost, then late": {(*dbtest.Proxy).Lose, (*dbtest.Proxy).Deliver},
-			"late, then lost": {(*dbtest.Proxy).Deliver, (*dbtest.Proxy).Lose},
-		} {
-			t.Run(p.name+" "+name, func(t *testing.T) {
-				t.Parallel()
-				server := p.server(t)
-				proxy, err := server.Proxy()
-				require.NoError(t, err)
-				w := newWorld(t, setup{
-					shop: p.open(t, server.DSN("shop")), engine: p.open(t, proxy.DSN("shop")),
-					dialect: p.dialect, timeout: 500 * time.Millisecond, wrap: other,
-				})
-				t.Cleanup(func() { require.NoError(t, proxy.Close()) })
-				hang := func() error { proxy.Hang(); return nil }
-				collecting := w.arm("collected shop:customers", 3, hang)
-				w.run()
-				w.happened(collecting)
-				w.waiting(2, `"shop" is unavailable`)
-				w.othersGoOn()
-				erasing := w.arm("before apply ", 4, hang)
-				recover[0](proxy)
-				w.happened(erasing)
-				w.waiting(1, `"shop" is unavailable`)
-				w.othersGoOn()
-				recover[1](proxy)
-				w.finished()
-				w.check()
+	recoveries := [][2]func(*dbtest.Proxy){
+		{(*dbtest.Proxy).Lose, (*dbtest.Proxy).Deliver},
+		{(*dbtest.Proxy).Deliver, (*dbtest.Proxy).Lose},
+	}
+	for i, p := range products() {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			server := p.server(t)
+			proxy, err := server.Proxy()
+			require.NoError(t, err)
+			w := newWorld(t, setup{
+				shop: p.open(t, server.DSN("shop")), engine: p.open(t, proxy.DSN("shop")),
+				dialect: p.dialect, timeout: 500 * time.Millisecond, wrap: other,
 			})
-		}
+			t.Cleanup(func() { require.NoError(t, proxy.Close()) })
+			hang := func() error { proxy.Hang(); return nil }
+			collecting := w.arm("collected shop:customers", 3, hang)
+			w.run()
+			w.happened(collecting)
+			w.waiting(2, `"shop" is unavailable`)
+			w.othersGoOn()
+			erasing := w.arm("before apply ", 4, hang)
+			recoveries[i][0](proxy)
+			w.happened(erasing)
+			w.waiting(1, `"shop" is unavailable`)
+			w.othersGoOn()
+			recoveries[i][1](proxy)
+			w.finished()
+			w.check()
+		})
 	}
 }
 

@@ -45,7 +45,8 @@ func (p product) server(t *testing.T) *dbtest.Server {
 // tests do to it.
 func (p product) open(t *testing.T, dsn string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("pgx", dsn)
+	driver := map[sqlconn.Dialect]string{sqlconn.PostgreSQL: "pgx", sqlconn.SQLite: "sqlite", sqlconn.MySQL: "mysql"}[p.dialect]
+	db, err := sql.Open(driver, dsn)
 	if p.dialect == sqlconn.MySQL {
 		config, parseErr := mysql.ParseDSN(dsn)
 		require.NoError(t, parseErr)

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -33,6 +34,18 @@ var testdata embed.FS
 
 // patience is when something that does not happen fails the test.
 const patience = 100 * time.Second
+
+// atOnce is how many tests run side by side: they spend their time waiting.
+const atOnce = "12"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
 
 // setup is what a test chooses of a world. Everything defaults to a file or a
 // folder of its own.
