@@ -30,13 +30,14 @@ func (w *world) visible() {
 	require.NoError(w.t, err)
 	for _, e := range entries {
 		id, ok := strings.CutSuffix(e.Name(), ".json")
-		if !ok || strings.HasSuffix(e.Name(), storage.ManifestSuffix) || strings.HasPrefix(e.Name(), ".") {
+		if !ok || strings.HasSuffix(e.Name(), storage.ManifestSuffix) || strings.HasPrefix(e.Name(), ".") || w.seen[id] {
 			continue
 		}
 		data, err := os.ReadFile(filepath.Join(w.setup.packageDir, e.Name()))
 		require.NoError(w.t, err)
 		require.True(w.t, json.Valid(data), "half of package %s can be seen", id)
 		require.FileExists(w.t, filepath.Join(w.setup.packageDir, id+storage.ManifestSuffix))
+		w.seen[id] = true
 	}
 }
 

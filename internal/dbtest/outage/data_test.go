@@ -13,8 +13,8 @@ import (
 // Persons are numbered from 1. The first ones submit a request each, by turns
 // for access and for access and erasure; the others are there to be left alone.
 const (
-	subjects = 8
-	persons  = 12
+	subjects = 6
+	persons  = 8
 )
 
 // forgets says whether a person asks to be forgotten.
@@ -34,14 +34,14 @@ type table struct {
 func shopTables() []table {
 	return []table{
 		{name: "customers", columns: []string{"id", "email", "name"}, rows: 1, masked: []string{"email", "name"}},
-		{name: "orders", columns: []string{"id", "customer_id", "recipient", "note"}, rows: 24, masked: []string{"recipient"}, nulled: []string{"note"}},
-		{name: "visits", columns: []string{"id", "customer_id", "search"}, rows: 8, delete: true},
+		{name: "orders", columns: []string{"id", "customer_id", "recipient", "note"}, rows: 12, masked: []string{"recipient"}, nulled: []string{"note"}},
+		{name: "visits", columns: []string{"id", "customer_id", "search"}, rows: 4, delete: true},
 	}
 }
 
 func crmTables() []table {
 	return []table{
-		{name: "contacts", columns: []string{"id", "customer_id", "name", "phone"}, rows: 6, masked: []string{"name"}, nulled: []string{"phone"}},
+		{name: "contacts", columns: []string{"id", "customer_id", "name", "phone"}, rows: 4, masked: []string{"name"}, nulled: []string{"phone"}},
 	}
 }
 

@@ -35,7 +35,7 @@ const diskEnv = "DSR_OUTAGE_DISKS"
 func TestDiskIsFull(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(diskEnv) == "" && mayMount() {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDiskIsFull$", "-test.v", "-test.timeout=5m")
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDiskIsFull$", "-test.v", "-test.timeout=9m")
 		cmd.Env = append(os.Environ(), diskEnv+"=1")
 		cmd.SysProcAttr = ownMounts()
 		output, err := cmd.CombinedOutput()

@@ -29,7 +29,7 @@ func TestConnectionHangs(t *testing.T) {
 			require.NoError(t, err)
 			w := newWorld(t, setup{
 				shop: p.open(t, server.DSN("shop")), engine: p.open(t, proxy.DSN("shop")),
-				dialect: p.dialect, timeout: 500 * time.Millisecond, wrap: other,
+				dialect: p.dialect, timeout: 2 * time.Second, wrap: other,
 			})
 			t.Cleanup(func() { require.NoError(t, proxy.Close()) })
 			hang := func() error { proxy.Hang(); return nil }
@@ -69,12 +69,10 @@ func (w *world) othersGoOn() {
 	w.t.Helper()
 	req, err := w.engine.Requests().Submit(w.t.Context(), dsr.Submission{Policy: "access", Identities: dsr.Identities{"phone_number": {"+33123456789"}}})
 	require.NoError(w.t, err)
-	start := time.Now()
 	w.await("the other one", func([]*dsr.Request) bool {
 		r, err := w.engine.Requests().Get(w.t.Context(), req.ID)
 		require.NoError(w.t, err)
 		return r.Status == dsr.StatusComplete
 	})
-	require.Less(w.t, time.Since(start), 20*time.Second)
 	w.extra++
 }

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +34,7 @@ import (
 var testdata embed.FS
 
 // patience is when something that does not happen fails the test.
-const patience = 100 * time.Second
+const patience = 4 * time.Minute
 
 // atOnce is how many tests run side by side: they spend their time waiting.
 const atOnce = "12"
@@ -60,7 +61,7 @@ type setup struct {
 	timeout time.Duration
 	// long is how long notes are at least.
 	long int
-	// pool is the store's connection, if it is no SQLite file.
+	// store defaults to a SQLite file.
 	store dsr.Store
 	// stored returns everything that the store holds. Defaults to its files.
 	stored func() ([]byte, error)
@@ -79,6 +80,9 @@ type world struct {
 	ids    []string // of the requests, by person from 1
 	extra  int      // requests besides
 	log    *sink    // of the engine, and every error that anybody got
+
+	// seen are the packages that were found whole.
+	seen map[string]bool
 
 	mu    sync.Mutex
 	trips []*trip
@@ -153,7 +157,7 @@ func (w *world) happened(t *trip) {
 
 func newWorld(t *testing.T, s setup) *world {
 	t.Helper()
-	w := &world{t: t, setup: s, log: &sink{}, dbs: map[string]*database{}}
+	w := &world{t: t, setup: s, log: &sink{}, dbs: map[string]*database{}, seen: map[string]bool{}}
 	dir := t.TempDir()
 	w.setup.storeDir = cmp.Or(s.storeDir, filepath.Join(dir, "store"))
 	w.setup.spoolDir = cmp.Or(s.spoolDir, filepath.Join(dir, "spool"))
@@ -207,12 +211,12 @@ func (w *world) config() dsr.Config {
 		Destinations: map[string]storage.Destination{"folder": storage.NewFolder(w.setup.packageDir, nil)},
 		Store:        w.setup.store, Keyring: dsr.NewEphemeralKeyring(), Spool: dsr.NewDirSpool(w.setup.spoolDir),
 		Executor: dsr.NewLocalExecutor(&dsr.LocalExecutorOptions{
-			RetryAfter: 50 * time.Millisecond, RetryLimit: 200 * time.Millisecond,
+			RetryAfter: 100 * time.Millisecond, RetryLimit: 500 * time.Millisecond,
 			OnError: func(_ dsr.Job, err error) { _, _ = fmt.Fprintln(w.log, "handler:", err) },
 		}),
 		Logger: slog.New(slog.NewTextHandler(w.log, nil)),
-		Limits: dsr.Limits{ChunkRows: 10}, Lease: 2 * time.Second, Poll: 50 * time.Millisecond,
-		Retry: dsr.Retry{After: 50 * time.Millisecond, Limit: 200 * time.Millisecond},
+		Limits: dsr.Limits{ChunkRows: 5}, Lease: 2 * time.Second, Poll: time.Second,
+		Retry: dsr.Retry{After: 100 * time.Millisecond, Limit: time.Second},
 	}
 	if w.setup.wrap != nil {
 		w.setup.wrap(&c)
@@ -242,19 +246,14 @@ func (w *world) run() {
 	w.t.Cleanup(w.stop)
 }
 
-// requests returns all of them; those that the store cannot tell now are left
-// out.
+// requests returns all of them, or none while the store cannot tell.
 func (w *world) requests() []*dsr.Request {
-	var reqs []*dsr.Request
-	for _, id := range w.ids {
-		req, err := w.engine.Requests().Get(w.t.Context(), id)
-		if err != nil {
-			_, _ = fmt.Fprintln(w.log, "get:", err)
-			continue
-		}
-		reqs = append(reqs, req)
+	page, err := w.engine.Requests().List(w.t.Context(), dsr.Filter{})
+	if err != nil {
+		_, _ = fmt.Fprintln(w.log, "list:", err)
+		return nil
 	}
-	return reqs
+	return slices.DeleteFunc(page.Requests, func(r *dsr.Request) bool { return !slices.Contains(w.ids, r.ID) })
 }
 
 // state says where the requests stand, for messages.
@@ -275,7 +274,7 @@ func (w *world) state() string {
 // stopped with an error.
 func (w *world) await(what string, so func(reqs []*dsr.Request) bool) {
 	w.t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(patience)
 	for {
