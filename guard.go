@@ -22,7 +22,8 @@ import (
 
 const (
 	// tripAfter is how many failures in a row close a connection to all
-	// requests, for openFor: then one call finds out whether it is back.
+	// requests, for openFor or Retry.Limit, whichever is shorter: then one
+	// call finds out whether it is back.
 	tripAfter = 10
 	openFor   = 15 * time.Second
 	// tries is how often a call is made that fails for a moment, before the
@@ -43,16 +44,17 @@ type guard struct {
 	gate    *turn.Gate
 	limiter *rate.Limiter
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	openFor time.Duration
 	opened  atomic.Int64 // when the breaker opened last, in Unix nanoseconds
 }
 
-func newGuard(c *Connection) *guard {
-	g := &guard{next: c.Connector, key: c.Key, timeout: c.Timeout, gate: turn.NewGate(c.Concurrency), limiter: rate.NewLimiter(rate.Inf, 1)}
+func newGuard(c *Connection, limit time.Duration) *guard {
+	g := &guard{next: c.Connector, key: c.Key, timeout: c.Timeout, gate: turn.NewGate(c.Concurrency), limiter: rate.NewLimiter(rate.Inf, 1), openFor: min(openFor, limit)}
 	if c.Rate > 0 {
 		g.limiter = rate.NewLimiter(rate.Limit(c.Rate), max(1, c.Burst))
 	}
 	g.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Name: c.Key, Timeout: openFor,
+		Name: c.Key, Timeout: g.openFor,
 		ReadyToTrip:  func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= tripAfter },
 		IsSuccessful: func(err error) bool { return !unavailable(err) },
 		OnStateChange: func(_ string, _, to gobreaker.State) {
@@ -108,7 +110,7 @@ func (g *guard) enter(ctx context.Context) (leave func(error), err error) {
 	done, err := g.breaker.Allow()
 	if err != nil {
 		out()
-		return nil, &unavailableError{connection: g.key, until: time.Unix(0, g.opened.Load()).Add(openFor), err: errOpen}
+		return nil, &unavailableError{connection: g.key, until: time.Unix(0, g.opened.Load()).Add(g.openFor), err: errOpen}
 	}
 	return func(err error) { done(err); out() }, nil
 }
