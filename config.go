@@ -375,7 +375,7 @@ func (e *Engine) configureConnections(faults *multierror.Error) *multierror.Erro
 		}
 		conn := &connection{Connection: c}
 		conn.dry, _ = c.Connector.(DryRunner)
-		conn.Connector = newGuard(&c)
+		conn.Connector = newGuard(&c, e.config.Retry.Limit)
 		for _, d := range c.Datasets {
 			if !known[d] {
 				add("connection %q names dataset %q, which is not among Datasets", c.Key, d)

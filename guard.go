@@ -24,7 +24,8 @@ import (
 
 const (
 	// tripAfter is how many failures in a row close a connection to all
-	// requests, for openFor: then one call finds out whether it is back.
+	// requests, for openFor or Retry.Limit, whichever is shorter: then one
+	// call finds out whether it is back.
 	tripAfter = 10
 	openFor   = 15 * time.Second
 	// tries is how often a call is made that fails for a moment, before the
@@ -45,17 +46,18 @@ type guard struct {
 	gate    *turn.Gate
 	limiter *rate.Limiter
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	openFor time.Duration
 	opened  atomic.Int64          // when the breaker opened last, in Unix nanoseconds
 	failure atomic.Pointer[error] // what counted against the connection last
 }
 
-func newGuard(c *Connection) *guard {
-	g := &guard{next: c.Connector, key: c.Key, timeout: c.Timeout, gate: turn.NewGate(c.Concurrency), limiter: rate.NewLimiter(rate.Inf, 1)}
+func newGuard(c *Connection, limit time.Duration) *guard {
+	g := &guard{next: c.Connector, key: c.Key, timeout: c.Timeout, gate: turn.NewGate(c.Concurrency), limiter: rate.NewLimiter(rate.Inf, 1), openFor: min(openFor, limit)}
 	if c.Rate > 0 {
 		g.limiter = rate.NewLimiter(rate.Limit(c.Rate), max(1, c.Burst))
 	}
 	g.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Name: c.Key, Timeout: openFor,
+		Name: c.Key, Timeout: g.openFor,
 		ReadyToTrip:  func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= tripAfter },
 		IsSuccessful: func(err error) bool { return !passing(err) },
 		IsExcluded:   func(err error) bool { return errors.Is(err, errNoProof) },
@@ -167,7 +169,7 @@ func (g *guard) closed() error {
 			err = fmt.Errorf("%w; the last one: %w", errOpen, cause)
 		}
 	}
-	return &unavailableError{connection: g.key, wait: max(0, time.Until(time.Unix(0, g.opened.Load()).Add(openFor))), err: err}
+	return &unavailableError{connection: g.key, wait: max(0, time.Until(time.Unix(0, g.opened.Load()).Add(g.openFor))), err: err}
 }
 
 func (g *guard) down(err error) error { return &unavailableError{connection: g.key, err: err} }

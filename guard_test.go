@@ -99,7 +99,7 @@ func guarded(a *actor, c Connection) *guard {
 	a.start = time.Now()
 	c.Key, c.Connector, c.Timeout = "shop", a, patience
 	c.Concurrency = max(c.Concurrency, 1)
-	return newGuard(&c)
+	return newGuard(&c, time.Hour)
 }
 
 // idle checks that nothing of a guard is taken.

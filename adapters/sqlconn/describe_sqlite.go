@@ -88,7 +88,7 @@ func (s sqlite) writable(ctx context.Context, db querier, t *table, view bool) e
 		})
 	}
 	err = each(ctx, db, "DELETE FROM "+t.from+" WHERE 0", nil, func(scanner) error { return nil })
-	if err != nil && sqliteClass(codeOf(err)) == sqliteReadOnly {
+	if _, code := nativeCode(err); err != nil && sqliteClass(code) == sqliteReadOnly {
 		t.readOnly = "the database is opened read-only"
 	}
 	return ctx.Err()

@@ -5,10 +5,11 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"io"
 	"net"
-	"regexp"
-	"strconv"
 	"strings"
+
+	"github.com/godsr/dsr"
 )
 
 // Error is a failure of the database. Its text says what was done with which
@@ -24,8 +25,9 @@ type Error struct {
 	// result code of SQLite, or empty where the driver tells none.
 	Code string
 
-	reason string
-	cause  error
+	reason  string
+	cause   error
+	passing bool
 }
 
 // Error names operation, table, reason and code.
@@ -46,6 +48,13 @@ func (e *Error) Error() string {
 // database/sql, if that was the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
+// Is reports that a failure which is likely to go away by itself is
+// [dsr.ErrUnavailable]: the database cannot be reached, is starting, stopping
+// or overloaded, has no room left, was made read-only after it had been
+// described as writable, or the transaction lost against another one or
+// against a time-out.
+func (e *Error) Is(target error) bool { return e.passing && target == dsr.ErrUnavailable }
+
 // failure turns an error of a driver into one that holds no value. Errors that
 // are ours already pass.
 func failure(ctx context.Context, operation, table string, err error) error {
@@ -53,7 +62,9 @@ func failure(ctx context.Context, operation, table string, err error) error {
 	if errors.As(err, &own) {
 		return err
 	}
-	e := &Error{Operation: operation, Table: table, Code: codeOf(err)}
+	e := &Error{Operation: operation, Table: table}
+	var family Dialect
+	family, e.Code = nativeCode(err)
 	for _, sentinel := range []error{
 		context.Canceled, context.DeadlineExceeded, sql.ErrConnDone, sql.ErrTxDone, driver.ErrBadConn,
 	} {
@@ -65,123 +76,32 @@ func failure(ctx context.Context, operation, table string, err error) error {
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		e.cause = ctxErr
 	}
-	var network net.Error
 	switch {
 	case e.cause != nil:
 		e.reason = e.cause.Error()
-	case e.Code == "" && errors.As(err, &network):
-		e.reason = "the database cannot be reached"
+		e.passing = e.cause == driver.ErrBadConn || e.cause == sql.ErrConnDone
+	case e.Code == "" && lost(err):
+		e.reason, e.passing = "the database cannot be reached, or ended the connection", true
 	case strings.HasPrefix(err.Error(), "sql: database is closed"):
 		e.reason = "the database handle is closed"
 	default:
-		e.reason = reasonOf(e.Code)
+		e.reason, e.passing = reasonOf(family, e.Code), passing(family, e.Code)
 	}
 	return e
 }
 
-var (
-	mysqlCode  = regexp.MustCompile(`^Error (\d{4})\b`)
-	sqliteText = regexp.MustCompile(`^(database is locked|database table is locked)`)
-)
-
-// codeOf finds the database's code through what drivers offer: a method
-// SQLState (pgx, lib/pq), a method Code (SQLite), the number at the start of
-// the message (MySQL).
-func codeOf(err error) string {
-	var state interface{ SQLState() string }
-	if errors.As(err, &state) {
-		return state.SQLState()
-	}
-	var code interface{ Code() int }
-	if errors.As(err, &code) {
-		return strconv.Itoa(code.Code())
+// lost reports whether an error without a code says that there is no connection
+// any more. Some drivers say so in words only.
+func lost(err error) bool {
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
+		return true
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
-		if m := mysqlCode.FindStringSubmatch(err.Error()); m != nil {
-			return m[1]
-		}
-		if sqliteText.MatchString(err.Error()) {
-			return sqliteBusy
+		switch err.Error() {
+		case "invalid connection", "conn closed":
+			return true
 		}
 	}
-	return ""
-}
-
-// These are SQLITE_BUSY, SQLITE_LOCKED and SQLITE_READONLY; extended codes carry
-// them in their lowest byte.
-const (
-	sqliteBusy     = "5"
-	sqliteLocked   = "6"
-	sqliteReadOnly = "8"
-)
-
-// sqliteClass strips what extends a result code of SQLite.
-func sqliteClass(code string) string {
-	n, err := strconv.Atoi(code)
-	if err != nil {
-		return code
-	}
-	return strconv.Itoa(n & 0xff)
-}
-
-// retryable reports whether the same transaction may succeed when it is tried
-// again.
-func retryable(d dialect, err error) bool {
-	var e *Error
-	if !errors.As(err, &e) || e.cause != nil {
-		return false
-	}
-	switch d.(type) {
-	case postgres:
-		return e.Code == "40001" || e.Code == "40P01"
-	case mysql:
-		return e.Code == "1213" || e.Code == "1205" || e.Code == "1020"
-	default:
-		class := sqliteClass(e.Code)
-		return class == sqliteBusy || class == sqliteLocked
-	}
-}
-
-// reasonOf says in our words what a code means, as far as it helps.
-func reasonOf(code string) string {
-	if len(code) == 5 {
-		switch code[:2] {
-		case "08", "57":
-			return "the database ended the connection or the statement"
-		case "22":
-			return "a value does not fit its column"
-		case "23":
-			return "a constraint of the table refuses the change"
-		case "25":
-			return "the transaction may not write"
-		case "40":
-			return "the transaction collided with others"
-		case "53":
-			return "the database is out of a resource"
-		}
-		switch code {
-		case "42501":
-			return "permission denied"
-		case "42P01", "42703":
-			return "the table changed: describe it again"
-		}
-		return "the database refused the statement"
-	}
-	switch code {
-	case "1062", "1451", "1452", "1048", "3819", "4025", "19", "1555", "2067", "1299", "787", "275":
-		return "a constraint of the table refuses the change"
-	case "1264", "1265", "1366", "1292", "1406", "20":
-		return "a value does not fit its column"
-	case "1213", "1205", "1020":
-		return "the transaction collided with others"
-	case "1290", "1792", "1836", "8", "264", "776":
-		return "the database may not be written to"
-	case "1044", "1045", "1142", "1143":
-		return "permission denied"
-	case "1146", "1054":
-		return "the table changed: describe it again"
-	case "5", "6", "261", "517", "262":
-		return "the database is busy"
-	}
-	return "the database refused the statement"
+	return false
 }

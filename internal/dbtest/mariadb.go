@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,17 +37,24 @@ func mariadbEngine() engine {
 			return slices.Concat(args, s.options.Args)
 		},
 		dsn: func(dir, database string) string {
-			config := mysql.NewConfig()
-			config.User = "root"
-			config.Net = "unix"
-			config.Addr = filepath.Join(dir, socket)
-			config.DBName = database
-			config.ParseTime = true
-			config.Loc = time.UTC
-			config.Logger = &mysql.NopLogger{}
-			return config.FormatDSN()
+			return mariadbDSN("unix", filepath.Join(dir, socket), database)
+		},
+		tcp: func(addr *net.TCPAddr, database string) string {
+			return mariadbDSN("tcp", addr.String(), database)
 		},
 		quote: func(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" },
 		drop:  "DROP DATABASE %s",
 	}
+}
+
+func mariadbDSN(network, addr, database string) string {
+	config := mysql.NewConfig()
+	config.User = "root"
+	config.Net = network
+	config.Addr = addr
+	config.DBName = database
+	config.ParseTime = true
+	config.Loc = time.UTC
+	config.Logger = &mysql.NopLogger{}
+	return config.FormatDSN()
 }

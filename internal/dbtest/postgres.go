@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"net"
 	"net/url"
 	"runtime"
 	"slices"
@@ -38,6 +39,10 @@ func postgresEngine() engine {
 		dsn: func(dir, database string) string {
 			query := url.Values{"host": {dir}, "port": {"5432"}, "user": {"postgres"}, "sslmode": {"disable"}}
 			return (&url.URL{Scheme: "postgres", Path: "/" + database, RawQuery: query.Encode()}).String()
+		},
+		tcp: func(addr *net.TCPAddr, database string) string {
+			query := url.Values{"user": {"postgres"}, "sslmode": {"disable"}}
+			return (&url.URL{Scheme: "postgres", Host: addr.String(), Path: "/" + database, RawQuery: query.Encode()}).String()
 		},
 		quote: func(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` },
 		drop:  "DROP DATABASE %s WITH (FORCE)",

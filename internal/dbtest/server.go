@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -47,6 +48,7 @@ type engine struct {
 	initialise func(s *Server) error
 	serve      func(s *Server) []string
 	dsn        func(dir, database string) string
+	tcp        func(addr *net.TCPAddr, database string) string
 	quote      func(name string) string
 	drop       string // the statement that drops a database, with one %s
 }
