@@ -79,7 +79,7 @@ func failure(ctx context.Context, operation, table string, err error) error {
 	switch {
 	case e.cause != nil:
 		e.reason = e.cause.Error()
-		e.passing = e.cause == driver.ErrBadConn || e.cause == sql.ErrConnDone
+		e.passing = errors.Is(e.cause, driver.ErrBadConn) || errors.Is(e.cause, sql.ErrConnDone)
 	case e.Code == "" && lost(err):
 		e.reason, e.passing = "the database cannot be reached, or ended the connection", true
 	case strings.HasPrefix(err.Error(), "sql: database is closed"):

@@ -18,7 +18,6 @@ type Proxy struct {
 
 	mu     sync.Mutex
 	wake   chan struct{} // closed when it does not hang any more; nil while it passes on
-	lose   bool
 	conns  map[net.Conn]struct{}
 	closed bool
 }
