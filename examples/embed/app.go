@@ -57,7 +57,7 @@ func (a *app) open(ctx context.Context, notifier dsr.Notifier) (err error) {
 		return err
 	}
 	a.closers = append(a.closers, a.db.Close)
-	if err = a.openStore(ctx); err != nil {
+	if err := a.openStore(ctx); err != nil {
 		return err
 	}
 	a.engine, err = newEngine(a, notifier)
