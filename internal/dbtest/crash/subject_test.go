@@ -125,7 +125,7 @@ func (w *shopWorld) call(ctx context.Context, verb, method, path string, body an
 // pursue does for a wish what comes next, again and again, until its request
 // has one of the statuses. A call that got no answer is made again.
 func (w *shopWorld) pursue(ctx context.Context, who *person, wish *wish, until ...dsr.Status) error {
-	tick := time.NewTicker(25 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		status, err := w.next(ctx, who, wish)
