@@ -166,7 +166,7 @@ func unavailable(err error) bool {
 	}
 	// The numbers of the system have the methods of a net.Error, whatever they
 	// are about: a folder in the way of a file does not go by itself.
-	_, system := network.(syscall.Errno) //nolint:errorlint // the one that was found
+	_, system := network.(syscall.Errno)
 	return !system
 }
 
