@@ -219,8 +219,14 @@ func unavailable(err error) bool {
 			return true
 		}
 	}
-	var timeout net.Error
-	return errors.As(err, &timeout)
+	var network net.Error
+	if !errors.As(err, &network) {
+		return false
+	}
+	// The numbers of the system have the methods of a net.Error, whatever they
+	// are about: a folder in the way of a file does not go by itself.
+	_, system := network.(syscall.Errno)
+	return !system
 }
 
 // passing reports whether an error goes away by itself: of several collections

@@ -2,16 +2,11 @@ package main
 
 import (
 	"crypto/rand"
-	"crypto/subtle"
 	"embed"
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"net/http"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/godsr/dsr"
@@ -23,59 +18,80 @@ import (
 //go:embed shop.yml
 var datasets embed.FS
 
-// privacyConfig is what does not depend on where the shop runs: the datasets
-// and the policies. Unit tests put it on memory adapters.
-func privacyConfig() (dsr.Config, error) {
+const day = 24 * time.Hour
+
+// privacyConfig is what does not depend on where the shop runs: the datasets,
+// the policies, what a request goes through and how long what is kept. Unit
+// tests put it on memory adapters.
+func privacyConfig(coolingOff time.Duration) (dsr.Config, error) {
 	shop, _, err := graph.LoadFS(datasets, []string{"*.yml"}, &graph.LoadOptions{Strict: true})
+	everything := graph.Rule{Key: "everything", Action: graph.Access, Targets: []graph.Category{"user"}}
+	forget := graph.Rule{
+		Key: "forget", Action: graph.Erasure, Targets: []graph.Category{"user.contact", "user.name", "user.content"},
+		Masking: &graph.Masking{Strategy: "random_string_rewrite"},
+	}
+	// Whoever asks proves that the address is theirs. An access request is
+	// answered at once then; before something is erased, the privacy desk
+	// looks at it, and the data subject may think again.
+	hand := dsr.Flow{VerifyIdentity: true, Duplicates: &dsr.Duplicates{Window: 30 * day}, Timeframe: 30 * day}
+	erase := hand
+	erase.Approval, erase.CoolingOff = true, coolingOff
 	return dsr.Config{
 		Datasets: shop,
 		Policies: []graph.Policy{
-			{Key: "access", Rules: []graph.Rule{
-				{Key: "everything", Action: graph.Access, Targets: []graph.Category{"user"}},
-			}},
-			{Key: "erasure", Rules: []graph.Rule{
-				{Key: "forget", Action: graph.Erasure, Targets: []graph.Category{"user.contact", "user.name", "user.content"},
-					Masking: &graph.Masking{Strategy: "random_string_rewrite"}},
-			}},
+			{Key: "access", Rules: []graph.Rule{everything}},
+			{Key: "erasure", Rules: []graph.Rule{forget}},
+			{Key: "leave", Rules: []graph.Rule{everything, forget}},
+		},
+		Flow:  hand,
+		Flows: map[string]dsr.Flow{"erasure": erase, "leave": erase},
+		Retention: dsr.Retention{
+			Unverified: 7 * day, Collected: 30 * day, Packages: 30 * day, Identities: 365 * day, Logs: 365 * day,
+			Requests: 3 * 365 * day,
 		},
 	}, err
 }
 
-// newEngine puts the shop's database under the engine.
-func newEngine(a *app, keyring dsr.Keyring, notifier dsr.Notifier) (*dsr.Engine, error) {
-	config, err := privacyConfig()
+// newEngine puts what the service works on under the engine.
+func newEngine(a *app, notifier dsr.Notifier) (*dsr.Engine, error) {
+	config, err := privacyConfig(a.coolingOff)
 	if err != nil {
 		return nil, err
 	}
-	config.Connections = []dsr.Connection{
-		{Key: "shop", Connector: sqlconn.New(a.db, sqlconn.SQLite, nil), Datasets: []string{"shop"}},
+	if config.Keyring, err = loadKeyring(a.path("keys.json")); err != nil {
+		return nil, err
 	}
-	config.Destinations = map[string]storage.Destination{"folder": storage.NewFolder(a.packages, nil)}
+	config.Connections = []dsr.Connection{
+		{Key: "shop", Connector: sqlconn.New(a.db.DB, a.db.dialect, nil), Datasets: []string{"shop"}},
+	}
+	config.Destinations = map[string]storage.Destination{"folder": storage.NewFolder(a.path("packages"), nil)}
 	config.Store = a.store
-	config.Spool = dsr.NewDirSpool(a.spool)
-	config.Keyring = keyring
-	config.Executor = dsr.NewLocalExecutor(nil)
+	config.Spool = dsr.NewDirSpool(a.path("spool"))
 	config.Notifier = notifier
+	config.Logger = a.log
+	config.Lease = a.lease
+	config.Executor = dsr.NewLocalExecutor(&dsr.LocalExecutorOptions{OnError: func(j dsr.Job, err error) {
+		a.log.Error("privacy request is tried again", "id", j.RequestID, "error", err.Error())
+	}})
 	return dsr.New(config)
 }
 
 // loadKeyring reads the keys of the service, or makes them at its first start.
 // A real service has them in a secret store: whoever has this file and the
 // store's can open what is sealed.
-func loadKeyring(dir string) (dsr.Keyring, error) {
+func loadKeyring(name string) (dsr.Keyring, error) {
 	var keys struct{ Lookup, Wrap []byte }
-	name := filepath.Join(dir, "keys.json")
 	data, err := os.ReadFile(name)
-	switch {
-	case err == nil:
-		err = json.Unmarshal(data, &keys)
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		keys.Lookup, keys.Wrap = make([]byte, 32), make([]byte, 32)
 		_, _ = rand.Read(keys.Lookup) // never fails
 		_, _ = rand.Read(keys.Wrap)
 		if data, err = json.Marshal(keys); err == nil {
-			err = os.WriteFile(name, data, 0o600)
+			err = writeFile(name, data)
 		}
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &keys)
 	}
 	if err != nil {
 		return nil, err
@@ -83,115 +99,10 @@ func loadKeyring(dir string) (dsr.Keyring, error) {
 	return dsr.NewLocalKeyring(keys.Lookup, dsr.LocalKey{ID: "1", Key: keys.Wrap})
 }
 
-// authorized lets only the privacy desk through.
-func (a *app) authorized(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || subtle.ConstantTimeCompare([]byte(token), []byte(a.desk)) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			fail(w, http.StatusUnauthorized, "this route is for the privacy desk")
-			return
-		}
-		next(w, r)
+// writeFile makes a file for the owner only that is there whole or not at all.
+func writeFile(name string, data []byte) error {
+	if err := os.WriteFile(name+".new", data, 0o600); err != nil {
+		return err
 	}
-}
-
-// requestView is how the shop shows a privacy request.
-type requestView struct {
-	ID          string           `json:"id"`
-	Policy      string           `json:"policy"`
-	Status      dsr.Status       `json:"status"`
-	FinishedAt  *time.Time       `json:"finished_at,omitempty"`
-	Collections []collectionView `json:"collections,omitempty"`
-	Failure     string           `json:"failure,omitempty"`
-}
-
-type collectionView struct {
-	Collection string `json:"collection"`
-	Found      int64  `json:"found"`
-	Erased     int64  `json:"erased"`
-}
-
-func view(req *dsr.Request) requestView {
-	v := requestView{ID: req.ID, Policy: req.Policy, Status: req.Status, Failure: req.Failure}
-	if !req.FinishedAt.IsZero() {
-		v.FinishedAt = &req.FinishedAt
-	}
-	for _, c := range req.Collections {
-		v.Collections = append(v.Collections, collectionView{c.Address.String(), c.Rows, c.Masked})
-	}
-	return v
-}
-
-// submit takes a request; the executor works on it in the background.
-func (a *app) submit(w http.ResponseWriter, r *http.Request) {
-	var body struct{ Policy, Email string }
-	if !decode(w, r, &body) {
-		return
-	}
-	requests := a.engine.Requests()
-	same, err := requests.FindByIdentity(r.Context(), "email", body.Email)
-	if err != nil {
-		a.refuse(w, err)
-		return
-	}
-	open := func(req *dsr.Request) bool {
-		return req.Policy == body.Policy && req.Status != dsr.StatusComplete && req.Status != dsr.StatusCanceled
-	}
-	if slices.ContainsFunc(same, open) {
-		fail(w, http.StatusConflict, "a request of this person under this policy is under way")
-		return
-	}
-	req, err := requests.Submit(r.Context(), dsr.Submission{
-		Policy: body.Policy, Identities: dsr.Identities{"email": {body.Email}},
-	})
-	if err != nil {
-		a.refuse(w, err)
-		return
-	}
-	w.Header().Set("Location", "/privacy/requests/"+req.ID)
-	reply(w, http.StatusAccepted, view(req))
-}
-
-func (a *app) show(w http.ResponseWriter, r *http.Request) {
-	req, err := a.engine.Requests().Get(r.Context(), r.PathValue("id"))
-	if err != nil {
-		a.refuse(w, err)
-		return
-	}
-	reply(w, http.StatusOK, view(req))
-}
-
-func (a *app) download(w http.ResponseWriter, r *http.Request) {
-	req, err := a.engine.Requests().Get(r.Context(), r.PathValue("id"))
-	switch {
-	case err != nil:
-		a.refuse(w, err)
-	case req.Status != dsr.StatusComplete:
-		fail(w, http.StatusConflict, "the request is not complete")
-	case len(req.Packages) == 0:
-		fail(w, http.StatusNotFound, "the policy hands nothing over")
-	default:
-		http.ServeFile(w, r, filepath.Join(a.packages, req.Packages[0].Name))
-	}
-}
-
-// refuse turns the library's errors into answers. They hold no personal value,
-// so that they may be shown.
-func (a *app) refuse(w http.ResponseWriter, err error) {
-	var faults *graph.FaultError
-	switch {
-	case errors.As(err, &faults):
-		list := make([]string, len(faults.Faults))
-		for i, f := range faults.Faults {
-			list[i] = f.String()
-		}
-		fail(w, http.StatusUnprocessableEntity, "the request cannot be carried out", list...)
-	case errors.Is(err, dsr.ErrNotFound):
-		fail(w, http.StatusNotFound, "there is no such request or policy")
-	case errors.Is(err, dsr.ErrConflict):
-		fail(w, http.StatusConflict, "the request was changed meanwhile; try again")
-	default:
-		fail(w, http.StatusInternalServerError, "something went wrong")
-	}
+	return os.Rename(name+".new", name)
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -40,10 +41,8 @@ type service struct {
 func start(t *testing.T) *service {
 	t.Helper()
 	s := &service{notices: make(notices, 100)}
-	dir := t.TempDir()
-	keyring, err := loadKeyring(dir)
-	require.NoError(t, err)
-	s.app, err = newApp(t.Context(), dir, "secret", keyring, s.notices)
+	var err error
+	s.app, err = newApp(t.Context(), settings{dir: t.TempDir(), desk: "secret"}, s.notices, io.Discard)
 	require.NoError(t, err)
 	server := httptest.NewServer(s.routes())
 	s.url = server.URL
@@ -75,7 +74,7 @@ func (s *service) work(t *testing.T) {
 }
 
 // await waits for a notice of that kind about a request.
-func (s *service) await(t *testing.T, id string, kind dsr.NoticeKind) {
+func (s *service) await(t *testing.T, id string, kind dsr.NoticeKind) dsr.Notice {
 	t.Helper()
 	for {
 		select {
@@ -83,7 +82,7 @@ func (s *service) await(t *testing.T, id string, kind dsr.NoticeKind) {
 			if n.RequestID == id {
 				require.NotEqual(t, dsr.NoticeFailed, n.Kind, n.Message)
 				if n.Kind == kind {
-					return
+					return n
 				}
 			}
 		case <-t.Context().Done():
@@ -107,57 +106,124 @@ func (s *service) call(t *testing.T, method, path, token, body string) (status i
 	return resp.StatusCode, strings.TrimSpace(string(data))
 }
 
-// submit files a request at the desk and returns its id.
+// submit files a request as the data subject and returns its id.
 func (s *service) submit(t *testing.T, policy, email string) string {
 	t.Helper()
-	status, answer := s.call(t, "POST", "/privacy/requests", "secret", `{"policy": "`+policy+`", "email": "`+email+`"}`)
+	status, answer := s.call(t, "POST", "/privacy/requests", "", `{"policy": "`+policy+`", "email": "`+email+`"}`)
 	require.Equal(t, http.StatusAccepted, status, answer)
 	var v requestView
 	require.NoError(t, json.Unmarshal([]byte(answer), &v))
-	require.JSONEq(t, `{"id": "`+v.ID+`", "policy": "`+policy+`", "status": "pending"}`, answer)
+	require.JSONEq(t, `{"id": "`+v.ID+`", "policy": "`+policy+`", "status": "identity_unverified"}`, answer)
 	return v.ID
+}
+
+// verified does so, and enters the code that was sent.
+func (s *service) verified(t *testing.T, policy, email string) string {
+	t.Helper()
+	id := s.submit(t, policy, email)
+	code := s.await(t, id, dsr.NoticeVerify).Code
+	s.do(t, id, "verify", `{"code": "`+code+`"}`, http.StatusOK)
+	return id
+}
+
+// do calls a verb on a request at the desk, and returns the status that it has
+// then.
+func (s *service) do(t *testing.T, id, verb, body string, want int) dsr.Status {
+	t.Helper()
+	status, answer := s.call(t, "POST", "/privacy/requests/"+id+"/"+verb, "secret", body)
+	require.Equal(t, want, status, answer)
+	var v requestView
+	require.NoError(t, json.Unmarshal([]byte(answer), &v))
+	return v.Status
+}
+
+func (s *service) show(t *testing.T, id string) (v requestView) {
+	t.Helper()
+	status, answer := s.call(t, "GET", "/privacy/requests/"+id, "secret", "")
+	require.Equal(t, http.StatusOK, status)
+	require.NoError(t, json.Unmarshal([]byte(answer), &v))
+	return v
 }
 
 func TestAccessAndErasure(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	s.work(t)
-
-	id := s.submit(t, "access", "Nia.Vale@Example.com")
-	s.await(t, id, dsr.NoticeComplete)
-	status, answer := s.call(t, "GET", "/privacy/requests/"+id, "secret", "")
-	require.Equal(t, http.StatusOK, status)
-	var v requestView
-	require.NoError(t, json.Unmarshal([]byte(answer), &v))
-	require.Equal(t, dsr.StatusComplete, v.Status)
-	require.NotNil(t, v.FinishedAt)
-	require.Equal(t, []collectionView{{"shop:customers", 1, 0}, {"shop:orders", 2, 0}}, v.Collections)
-
-	status, answer = s.call(t, "GET", "/privacy/requests/"+id+"/package", "secret", "")
-	require.Equal(t, http.StatusOK, status)
-	require.JSONEq(t, `{
+	const everything = `{
 		"shop:customers": [{"id": 1, "email": "nia.vale@example.com", "name": "Nia Vale"}],
 		"shop:orders": [
 			{"id": 1, "product": "teapot", "note": "Leave it with the neighbour"},
 			{"id": 3, "product": "cups", "note": null}
 		]
-	}`, answer)
+	}`
 
-	id = s.submit(t, "erasure", "nia.vale@example.com")
+	id := s.verified(t, "access", "Nia.Vale@Example.com")
 	s.await(t, id, dsr.NoticeComplete)
-	_, answer = s.call(t, "GET", "/privacy/requests/"+id, "secret", "")
-	require.NoError(t, json.Unmarshal([]byte(answer), &v))
-	require.Equal(t, []collectionView{{"shop:customers", 1, 1}, {"shop:orders", 2, 1}}, v.Collections)
-	status, answer = s.call(t, "GET", "/privacy/requests/"+id+"/package", "secret", "")
-	require.Equal(t, http.StatusNotFound, status)
-	require.JSONEq(t, `{"error": "the policy hands nothing over"}`, answer)
+	v := s.show(t, id)
+	require.Equal(t, dsr.StatusComplete, v.Status)
+	require.NotNil(t, v.FinishedAt)
+	require.Equal(t, []collectionView{{"shop:customers", 1, 0}, {"shop:orders", 2, 0}}, v.Collections)
+	status, answer := s.call(t, "GET", "/privacy/requests/"+id+"/package", "secret", "")
+	require.Equal(t, http.StatusOK, status)
+	require.JSONEq(t, everything, answer)
 
+	denied := s.verified(t, "erasure", "nia.vale@example.com")
+	s.do(t, denied, "deny", `{}`, http.StatusUnprocessableEntity)
+	require.Equal(t, dsr.StatusDenied, s.do(t, denied, "deny", `{"reason": "an open invoice"}`, http.StatusOK))
+
+	id = s.verified(t, "leave", "nia.vale@example.com")
+	require.Equal(t, dsr.StatusPending, s.show(t, id).Status)
+	require.Equal(t, dsr.StatusApproved, s.do(t, id, "approve", `{}`, http.StatusOK))
+	s.await(t, id, dsr.NoticeComplete)
+	require.Equal(t, []collectionView{{"shop:customers", 1, 1}, {"shop:orders", 2, 1}}, s.show(t, id).Collections)
+	status, answer = s.call(t, "GET", "/privacy/requests/"+id+"/package", "secret", "")
+	require.Equal(t, http.StatusOK, status)
+	require.JSONEq(t, everything, answer)
 	_, answer = s.call(t, "GET", "/orders/1", "", "")
 	require.NotContains(t, answer, "Nia")
 	require.NotContains(t, answer, "neighbour")
 	require.Contains(t, answer, `"product":"teapot"`)
 	_, answer = s.call(t, "GET", "/orders/2", "", "")
 	require.JSONEq(t, `{"id": 2, "email": "ravi.moss@example.com", "name": "Ravi Moss", "product": "kettle", "note": "Ring twice"}`, answer)
+
+	id = s.verified(t, "erasure", "ravi.moss@example.com")
+	s.do(t, id, "approve", `{}`, http.StatusOK)
+	s.await(t, id, dsr.NoticeComplete)
+	status, answer = s.call(t, "GET", "/privacy/requests/"+id+"/package", "secret", "")
+	require.Equal(t, http.StatusNotFound, status)
+	require.JSONEq(t, `{"error": "the policy hands nothing over"}`, answer)
+
+	_, answer = s.call(t, "GET", "/privacy/requests?status=denied&policy=erasure", "secret", "")
+	require.JSONEq(t, `{"requests": [{"id": "`+denied+`", "policy": "erasure", "status": "denied", "finished_at": "`+
+		s.show(t, denied).FinishedAt.Format(time.RFC3339Nano)+`"}]}`, answer)
+}
+
+// Who submits again, having got no answer, gets the request that is there; who
+// asks for the same twice, a duplicate for the desk to look at.
+func TestSubmittedTwice(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	const body = `{"policy": "erasure", "email": "nia.vale@example.com", "reference": "form 7"}`
+	_, first := s.call(t, "POST", "/privacy/requests", "", body)
+	_, again := s.call(t, "POST", "/privacy/requests", "", body)
+	require.JSONEq(t, first, again)
+	var v requestView
+	require.NoError(t, json.Unmarshal([]byte(first), &v))
+	s.await(t, v.ID, dsr.NoticeVerify)
+
+	s.do(t, v.ID, "verify", `{"code": "no code"}`, http.StatusForbidden)
+	s.do(t, v.ID, "code", ``, http.StatusOK)
+	newer := s.await(t, v.ID, dsr.NoticeVerify).Code
+	require.Equal(t, dsr.StatusPending, s.do(t, v.ID, "verify", `{"code": "`+newer+`"}`, http.StatusOK))
+	s.do(t, v.ID, "verify", `{"code": "`+newer+`"}`, http.StatusConflict)
+
+	second := s.verified(t, "erasure", "NIA.VALE@example.com")
+	shown := s.show(t, second)
+	require.Equal(t, dsr.StatusDuplicate, shown.Status)
+	require.Equal(t, v.ID, shown.DuplicateOf)
+	require.Equal(t, dsr.StatusCanceled, s.do(t, second, "cancel", `{}`, http.StatusOK))
+	_, answer := s.call(t, "GET", "/privacy/requests?reference=form+7", "secret", "")
+	require.JSONEq(t, `{"requests": [{"id": "`+v.ID+`", "reference": "form 7", "policy": "erasure", "status": "pending"}]}`, answer)
 }
 
 func TestBadInput(t *testing.T) {
@@ -171,16 +237,19 @@ func TestBadInput(t *testing.T) {
 		status                    int
 		answer                    string
 	}{
-		"no token":          {"POST", "/privacy/requests", "", `{}`, 401, notAllowed},
-		"wrong token":       {"POST", "/privacy/requests", "guess", `{}`, 401, notAllowed},
+		"no token":          {"GET", "/privacy/requests", "", "", 401, notAllowed},
+		"wrong token":       {"POST", "/privacy/requests/" + pending + "/approve", "guess", `{}`, 401, notAllowed},
 		"no token to read":  {"GET", "/privacy/requests/" + pending, "", "", 401, notAllowed},
 		"no token to fetch": {"GET", "/privacy/requests/" + pending + "/package", "", "", 401, notAllowed},
 		"no JSON":           {"POST", "/privacy/requests", "secret", `policy=access`, 400, badBody},
 		"unknown key":       {"POST", "/privacy/requests", "secret", `{"policy": "access", "e-mail": "x@example.com"}`, 400, badBody},
 		"unknown request":   {"GET", "/privacy/requests/42", "secret", "", 404, `{"error": "there is no such request or policy"}`},
 		"unknown policy":    {"POST", "/privacy/requests", "secret", `{"policy": "tickle", "email": "nia.vale@example.com"}`, 404, `{"error": "there is no such request or policy"}`},
-		"asked twice": {"POST", "/privacy/requests", "secret", `{"policy": "access", "email": "NIA.VALE@example.com"}`, 409,
-			`{"error": "a request of this person under this policy is under way"}`},
+		"unknown verb":      {"POST", "/privacy/requests/" + pending + "/tickle", "secret", `{}`, 404, `{"error": "there is no such verb"}`},
+		"unknown status": {"GET", "/privacy/requests?status=tickled", "secret", "", 422,
+			`{"error": "the request cannot be carried out", "faults": ["error: filter: there is no status \"tickled\""]}`},
+		"approved too early": {"POST", "/privacy/requests/" + pending + "/approve", "secret", `{}`, 409,
+			`{"error": "the request has not the status for that, or was changed meanwhile"}`},
 		"fetched too early": {"GET", "/privacy/requests/" + pending + "/package", "secret", "", 409, `{"error": "the request is not complete"}`},
 		"everything missing": {"POST", "/privacy/requests", "secret", `{}`, 422,
 			`{"error": "the request cannot be carried out", "faults": [
@@ -203,19 +272,16 @@ func TestBadInput(t *testing.T) {
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	id := s.submit(t, "access", "ravi.moss@example.com")
+	id := s.verified(t, "access", "ravi.moss@example.com")
 	require.NoError(t, s.close())
 
-	dir := filepath.Dir(s.packages)
-	keyring, err := loadKeyring(dir)
-	require.NoError(t, err)
-	second, err := newApp(t.Context(), dir, "secret", keyring, s.notices)
+	second, err := newApp(t.Context(), s.settings, s.notices, io.Discard)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, second.close()) })
 	s.app.engine = second.engine
 	s.work(t)
 	s.await(t, id, dsr.NoticeComplete)
-	data, err := os.ReadFile(filepath.Join(dir, "packages", id+".json"))
+	data, err := os.ReadFile(filepath.Join(s.dir, "packages", id+".json"))
 	require.NoError(t, err)
 	require.Contains(t, string(data), "Ring twice")
 }
@@ -234,17 +300,20 @@ func TestFlowInProcess(t *testing.T) {
 			{"id": 11, "customer_id": 2, "product": "kettle", "note": "Ring twice"},
 		},
 	}, nil)
-	config, err := privacyConfig()
+	config, err := privacyConfig(0)
 	require.NoError(t, err)
 	config.Connections = []dsr.Connection{{Key: "shop", Connector: shop, Datasets: []string{"shop"}}}
 	config.Destinations = map[string]storage.Destination{"folder": storage.NewFolder(t.TempDir(), nil)}
 	config.Store, config.Spool, config.Keyring = memory.NewStore(), memory.NewSpool(), dsr.NewEphemeralKeyring()
+	config.Notifier = make(notices, 100)
 	engine, err := dsr.New(config)
 	require.NoError(t, err)
 
 	req, err := engine.Requests().Submit(t.Context(), dsr.Submission{
-		Policy: "erasure", Identities: dsr.Identities{"email": {"nia.vale@example.com"}},
+		Policy: "erasure", Identities: dsr.Identities{"email": {"nia.vale@example.com"}}, Verified: true,
 	})
+	require.NoError(t, err)
+	_, err = engine.Requests().Approve(t.Context(), req.ID, dsr.By{Actor: "privacy desk"})
 	require.NoError(t, err)
 	req, err = engine.Requests().Advance(t.Context(), req.ID)
 	require.NoError(t, err)

@@ -33,15 +33,7 @@ func (b *backend) create(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	serial := map[sqlconn.Dialect]string{
-		sqlconn.SQLite:     "INTEGER PRIMARY KEY AUTOINCREMENT",
-		sqlconn.PostgreSQL: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
-		sqlconn.MySQL:      "BIGINT AUTO_INCREMENT PRIMARY KEY",
-	}[b.dialect]
-	statements := []string{"CREATE TABLE audit (seq " + serial + ", tbl VARCHAR(40), id INTEGER, what VARCHAR(40))"}
-	if b.dialect == sqlconn.PostgreSQL {
-		statements = append(statements, postgresAudit)
-	}
+	statements := auditTable(b.dialect)
 	for _, t := range b.tables {
 		statements = append(statements, t.ddl(b.dialect)...)
 	}
@@ -143,6 +135,20 @@ func sqliteBackend(dir string) *backend {
 		"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_txlock=immediate"}
 }
 
+// auditTable returns the statements that make the table that triggers write to.
+func auditTable(d sqlconn.Dialect) []string {
+	serial := map[sqlconn.Dialect]string{
+		sqlconn.SQLite:     "INTEGER PRIMARY KEY AUTOINCREMENT",
+		sqlconn.PostgreSQL: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+		sqlconn.MySQL:      "BIGINT AUTO_INCREMENT PRIMARY KEY",
+	}[d]
+	statements := []string{"CREATE TABLE audit (seq " + serial + ", tbl VARCHAR(40), id INTEGER, what VARCHAR(40))"}
+	if d == sqlconn.PostgreSQL {
+		statements = append(statements, postgresAudit)
+	}
+	return statements
+}
+
 const postgresAudit = `CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO audit (tbl, id, what) VALUES (TG_TABLE_NAME, OLD.id, TG_OP);
@@ -172,8 +178,13 @@ func (t *table) ddl(d sqlconn.Dialect) []string {
 		columns = append(columns, fmt.Sprintf("FOREIGN KEY (%s) REFERENCES %s (id)", t.columns[1].name, t.refers))
 	}
 	create := fmt.Sprintf("CREATE TABLE %s (%s)", t.name, strings.Join(columns, ", "))
+	return append([]string{create}, t.triggers(d)...)
+}
+
+// triggers returns the statements that make the triggers of the table.
+func (t *table) triggers(d sqlconn.Dialect) []string {
 	if d == sqlconn.PostgreSQL {
-		return []string{create, fmt.Sprintf("CREATE TRIGGER audit AFTER UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION audit()", t.name)}
+		return []string{fmt.Sprintf("CREATE TRIGGER audit AFTER UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION audit()", t.name)}
 	}
 	log := func(what, where string) string {
 		return fmt.Sprintf("INSERT INTO audit (tbl, id, what) SELECT '%s', OLD.id, '%s'%s; ", t.name, what, where)
@@ -190,5 +201,5 @@ func (t *table) ddl(d sqlconn.Dialect) []string {
 	trigger := func(event, body string) string {
 		return fmt.Sprintf("CREATE TRIGGER %[1]s_%[2]s AFTER %[2]s ON %[1]s FOR EACH ROW BEGIN %[3]sEND", t.name, event, body)
 	}
-	return []string{create, trigger("UPDATE", update), trigger("DELETE", log("DELETE", ""))}
+	return []string{trigger("UPDATE", update), trigger("DELETE", log("DELETE", ""))}
 }
