@@ -55,6 +55,8 @@ func newRun(e *Engine, rec *Record) *run {
 // subject comes first. When ctx ends, the request is left as it is and goes on
 // with the next call. A panic in a connector or another part of the
 // configuration ends the request like any failure, with a [*graph.PanicError].
+// When a verb such as Cancel or Pause comes in between, the work stops and
+// Advance is [ErrConflict]: the verb has been carried out.
 //
 // What else comes due is done here as well: rules of [Retention], and canceling
 // what was never verified.
@@ -66,6 +68,9 @@ func (r *Requests) Advance(ctx context.Context, id string) (*Request, error) {
 // stopping place.
 func (r *Requests) advance(ctx context.Context, id string, yield func() bool) (req *Request, err error) {
 	defer recovered(&err) // what is no part of the run: the store
+	if err := r.engine.fits(ctx); err != nil {
+		return nil, err
+	}
 	rec, err := r.engine.config.Store.Request(ctx, id)
 	if err != nil {
 		return nil, err

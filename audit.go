@@ -1,6 +1,7 @@
 package dsr
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ed25519"
@@ -293,6 +294,12 @@ func (a *Audit) Verify(ctx context.Context, opts *AuditOptions) (*AuditReport, e
 			RequestID: id, Seq: ends[id], Kind: string(audit.CutOff),
 			Message: "the store notes that the chain goes on to this entry, which is not there: its newest entries, which no checkpoint holds yet, were removed",
 		})
+	}
+	slices.SortStableFunc(report.Findings, func(a, b AuditFinding) int {
+		return cmp.Or(cmp.Compare(a.RequestID, b.RequestID), cmp.Compare(a.Seq, b.Seq))
+	})
+	if n := len(report.Findings) - audit.MaxFindings; n > 0 {
+		report.Findings, report.Omitted = report.Findings[:audit.MaxFindings], report.Omitted+int64(n)
 	}
 	return report, nil
 }

@@ -38,11 +38,14 @@ type BulkFailure struct {
 
 // Bulk applies a verb to every request of a selection of at most 10,000. A
 // request that refuses it is told and stops no other. A selection by filter is
-// made before the verb is applied to the first. An empty selection is an error,
-// never all requests.
+// made before the verb is applied to the first. An empty selection, or one by a
+// filter that selects nothing in particular, is an error, never all requests.
 //
 //	result, err := requests.Bulk(ctx, dsr.Selection{IDs: ids}, requests.Approve, by)
 func (r *Requests) Bulk(ctx context.Context, sel Selection, verb Verb, by By) (*BulkResult, error) {
+	if verb == nil {
+		return nil, errors.New("dsr: there is no verb to apply")
+	}
 	ids, err := r.selected(ctx, sel)
 	if err != nil {
 		return nil, err
@@ -82,6 +85,10 @@ func (r *Requests) selected(ctx context.Context, sel Selection) ([]string, error
 	switch {
 	case len(sel.IDs) > 0 && (sel.Filter != nil || len(sel.Except) > 0):
 		return nil, errors.New("dsr: a selection has either IDs, or a Filter with or without Except")
+	case sel.Filter != nil && (sel.Filter.Cursor != "" || sel.Filter.Page != 0):
+		return nil, errors.New("dsr: a selection takes all that its Filter finds; leave out Cursor and Page")
+	case sel.Filter != nil && sel.Filter.everything():
+		return nil, errors.New("dsr: the Filter of the selection would take every request; say which, such as those of a Status")
 	case len(sel.IDs) == 0 && sel.Filter == nil:
 		return nil, errors.New("dsr: the selection is empty; name IDs or a Filter")
 	}

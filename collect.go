@@ -113,6 +113,9 @@ func (r *run) settleWalk(ctx context.Context, outcomes []graph.Outcome) error {
 		}
 		return err
 	}
+	if err := r.foretell(); err != nil {
+		return err
+	}
 	return r.stage(ctx, StageDeliver, []fact{r.collectedFact()}, r.collectEvents(outcomes)...)
 }
 

@@ -176,7 +176,7 @@ func (r Retry) pause(failures int) time.Duration {
 
 func (r Retry) withDefaults() Retry {
 	set := func(v *time.Duration, to time.Duration) {
-		if *v <= 0 {
+		if *v == 0 {
 			*v = to
 		}
 	}
@@ -204,7 +204,7 @@ func (l Limits) withDefaults() Limits {
 // configure validates the configuration and fills in what is left out.
 func (e *Engine) configure(c Config) error {
 	c.Limits = c.Limits.withDefaults()
-	if c.Lease <= 0 {
+	if c.Lease == 0 {
 		c.Lease = time.Minute
 	}
 	if c.Clock == nil {
@@ -231,14 +231,14 @@ func (e *Engine) configure(c Config) error {
 	if c.Identities == nil {
 		c.Identities = graph.DefaultIdentityKinds()
 	}
-	if c.Slice <= 0 {
+	if c.Slice == 0 {
 		c.Slice = time.Minute
 	}
-	if c.Poll <= 0 {
+	if c.Poll == 0 {
 		c.Poll = 5 * time.Second
 	}
 	c.Retry = c.Retry.withDefaults()
-	if c.Audit.Every <= 0 {
+	if c.Audit.Every == 0 {
 		c.Audit.Every = time.Hour
 	}
 	c.Flows = maps.Clone(c.Flows)
@@ -254,6 +254,15 @@ func (e *Engine) configure(c Config) error {
 	}
 	if c.Keyring == nil {
 		add("Keyring is required: NewLocalKeyring wraps keys with one of your own")
+	}
+	negative := map[string]time.Duration{
+		"Lease": c.Lease, "Poll": c.Poll, "Slice": c.Slice, "Retry.After": c.Retry.After, "Retry.Limit": c.Retry.Limit,
+		"Retry.GiveUp": c.Retry.GiveUp, "Audit.Every": c.Audit.Every,
+	}
+	for _, name := range slices.Sorted(maps.Keys(negative)) {
+		if negative[name] < 0 {
+			add("%s is negative", name)
+		}
 	}
 	if c.Audit.Signer != nil {
 		if key, ok := c.Audit.Signer.Public().(ed25519.PublicKey); !ok || len(key) != ed25519.PublicKeySize {
@@ -272,6 +281,12 @@ func (e *Engine) configure(c Config) error {
 	faults = e.configureConnections(faults)
 	faults = e.configurePolicies(faults)
 	faults = e.configureFlows(faults)
+	if c.Store != nil {
+		e.config.Store = safeStore{c.Store}
+	}
+	if c.Keyring != nil {
+		e.config.Keyring = safeKeyring{c.Keyring}
+	}
 	if err := faults.ErrorOrNil(); err != nil {
 		return &ConfigError{faults: faults.Errors, text: err.Error()}
 	}
@@ -367,10 +382,13 @@ func (e *Engine) configureConnections(faults *multierror.Error) *multierror.Erro
 		if c.Concurrency <= 0 {
 			c.Concurrency = 4
 		}
+		if c.Timeout < 0 {
+			add("connection %q has a negative Timeout", c.Key)
+		}
 		if c.Timeout <= 0 {
 			c.Timeout = 2 * time.Minute
 		}
-		if c.Rate < 0 {
+		if !(c.Rate >= 0) { // also what is no number
 			add("connection %q has a negative Rate", c.Key)
 		}
 		conn := &connection{Connection: c}

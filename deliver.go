@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/fault"
@@ -25,7 +26,9 @@ func (r *run) deliverStage(ctx context.Context) error {
 			rules = append(rules, rule)
 		}
 	}
-	r.results.Packages = nil
+	if err := r.foretell(); err != nil {
+		return err
+	}
 	var events []Event
 	for i, rule := range rules {
 		p, err := r.deliver(ctx, rule, len(rules) > 1)
@@ -37,10 +40,45 @@ func (r *run) deliverStage(ctx context.Context) error {
 		r.progress(ctx, Progress{Stage: StageDeliver, Done: int64(i + 1), Total: int64(len(rules)), Rows: p.Rows})
 		fault.Point(ctx, "delivered "+rule.Key)
 	}
+	r.results.Former = slices.DeleteFunc(r.results.Former, func(f PackageOutcome) bool {
+		return slices.ContainsFunc(r.results.Packages, f.same)
+	})
 	if !r.plan.Policy.Has(graph.Erasure) {
 		return r.stage(ctx, StageFinish, r.deliveredFacts(), events...)
 	}
 	return r.stage(ctx, StageJournal, r.deliveredFacts(), events...)
+}
+
+// foretell notes which packages the request may leave at its destinations. The
+// commit that begins the delivery stores it: whatever comes in between, each
+// package is known to the request before it is visible.
+func (r *run) foretell() error {
+	former := append(r.results.Former, r.results.Packages...)
+	r.results.Packages = nil
+	rules := r.plan.Policy.Rules
+	several := len(slices.DeleteFunc(slices.Clone(rules), func(rule graph.Rule) bool { return rule.Action != graph.Access })) > 1
+	for _, rule := range rules {
+		if rule.Action != graph.Access {
+			continue
+		}
+		key, err := r.engine.destination(rule)
+		if err != nil {
+			return fmt.Errorf("package of rule %q: %w", rule.Key, err)
+		}
+		former = append(former, PackageOutcome{Rule: rule.Key, Destination: key, Name: r.packageName(rule, several) + ".json"})
+	}
+	r.results.Former = nil
+	for _, p := range former {
+		if !slices.ContainsFunc(r.results.Former, p.same) {
+			r.results.Former = append(r.results.Former, p)
+		}
+	}
+	return nil
+}
+
+// same reports whether two packages have one place.
+func (p PackageOutcome) same(o PackageOutcome) bool {
+	return p.Destination == o.Destination && p.Name == o.Name
 }
 
 // packageName is the request's id, with the rule where there are several.
@@ -57,11 +95,38 @@ func (r *run) deliver(ctx context.Context, rule graph.Rule, several bool) (Packa
 		return PackageOutcome{}, err
 	}
 	dest, name := r.engine.config.Destinations[key], r.packageName(rule, several)
-	up, err := dest.Create(ctx, name+".json")
+	watch := newWatch(ctx, deliverFor)
+	defer watch.end()
+	p, err := r.upload(watch, rule, dest, name)
+	p.Destination = key
+	return p, watch.explain(err)
+}
+
+// deliverFor is how long a destination may take over a step of an upload.
+const deliverFor = 2 * time.Minute
+
+// watchedUpload is an upload whose destination is watched while it is asked.
+type watchedUpload struct {
+	storage.Upload
+	watch *watch
+}
+
+func (u *watchedUpload) Write(p []byte) (int, error) {
+	u.watch.resume()
+	defer u.watch.pause()
+	return u.Upload.Write(p)
+}
+
+// upload writes a package and its manifest.
+func (r *run) upload(watch *watch, rule graph.Rule, dest storage.Destination, name string) (PackageOutcome, error) {
+	ctx := watch.ctx
+	raw, err := dest.Create(ctx, name+".json")
 	if err != nil {
 		return PackageOutcome{}, err
 	}
-	defer func() { _ = up.Abort() }()
+	defer func() { _ = raw.Abort() }()
+	watch.pause()
+	up := &watchedUpload{Upload: raw, watch: watch}
 	out := storage.NewJSON(up)
 	manifest := &storage.Manifest{
 		RequestID: r.id, Policy: r.plan.Policy.Key, Rule: rule.Key,
@@ -74,6 +139,7 @@ func (r *run) deliver(ctx context.Context, rule graph.Rule, several bool) (Packa
 		return PackageOutcome{}, err
 	}
 	manifest.Bytes, manifest.SHA256, manifest.Rows = out.Bytes(), hex.EncodeToString(out.Sum()), out.Rows()
+	watch.resume()
 	if err := storage.WriteManifest(ctx, dest, name, manifest); err != nil {
 		return PackageOutcome{}, err
 	}
@@ -81,7 +147,7 @@ func (r *run) deliver(ctx context.Context, rule graph.Rule, several bool) (Packa
 		return PackageOutcome{}, err
 	}
 	return PackageOutcome{
-		Rule: rule.Key, Destination: key, Name: manifest.Package,
+		Rule: rule.Key, Name: manifest.Package,
 		Bytes: manifest.Bytes, SHA256: manifest.SHA256, Rows: manifest.Rows,
 	}, nil
 }

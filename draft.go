@@ -54,6 +54,9 @@ func (rec *Record) state() (lifecycle.State, error) {
 
 // move applies an event, or says why it cannot be.
 func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[string]string) error {
+	if err := by.check(); err != nil {
+		return fmt.Errorf("dsr: request %s: %w", d.Record.ID, err)
+	}
 	e.At = d.now
 	// All times of a change are whole microseconds: at the time when it is due,
 	// a request must not find that it is still too early.
@@ -113,8 +116,8 @@ func (d *draft) restart() error {
 		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
 	}
 	rec.Stage, rec.Plan, rec.Outcomes, rec.Failure = StagePlan, nil, nil, ""
-	if len(res.Packages) > 0 {
-		rec.Outcomes, err = json.Marshal(&results{Packages: res.Packages})
+	if former := append(res.Former, res.Packages...); len(former) > 0 {
+		rec.Outcomes, err = json.Marshal(&results{Former: former})
 	}
 	return err
 }

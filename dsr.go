@@ -41,6 +41,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/godsr/dsr/graph"
 )
@@ -55,6 +56,8 @@ type Engine struct {
 	connections map[string]*connection // by dataset
 	requests    *Requests
 	runner      runner
+	fitted      atomic.Bool // the keyring is that of the store
+	submitting  sync.Mutex  // of requests that may be duplicates of each other
 
 	mu      sync.Mutex
 	schemas map[graph.Address]*Schema

@@ -83,18 +83,18 @@ type Retention struct {
 }
 
 func (f Flow) withDefaults() Flow {
-	if f.CodeTTL <= 0 {
+	if f.CodeTTL == 0 {
 		f.CodeTTL = 10 * time.Minute
 	}
-	if f.CodeAttempts <= 0 {
+	if f.CodeAttempts == 0 {
 		f.CodeAttempts = 3
 	}
-	if f.Codes <= 0 {
+	if f.Codes == 0 {
 		f.Codes = 5
 	}
 	if f.Duplicates != nil {
 		d := *f.Duplicates
-		if d.Window <= 0 {
+		if d.Window == 0 {
 			d.Window = 365 * 24 * time.Hour
 		}
 		if len(d.Kinds) == 0 {
@@ -129,16 +129,25 @@ func (f Flow) lifecycle(keep Retention, erases bool) lifecycle.Flow {
 func (e *Engine) configureFlows(faults *multierror.Error) *multierror.Error {
 	check := func(name string, f Flow) {
 		add := func(format string, args ...any) {
-			faults = multierror.Append(faults, fmt.Errorf(name+": "+format, args...))
+			faults = multierror.Append(faults, fmt.Errorf("%s: %w", name, fmt.Errorf(format, args...)))
 		}
 		if f.VerifyIdentity && e.config.Notifier == nil {
 			add("VerifyIdentity needs a Notifier that sends the code to the data subject")
 		}
-		if f.CoolingOff < 0 {
-			add("CoolingOff is negative")
+		var window time.Duration
+		if f.Duplicates != nil {
+			window = f.Duplicates.Window
 		}
-		if f.Timeframe < 0 {
-			add("Timeframe is negative")
+		for _, setting := range []struct {
+			name  string
+			value int64
+		}{
+			{"CodeTTL", int64(f.CodeTTL)}, {"CodeAttempts", int64(f.CodeAttempts)}, {"Codes", int64(f.Codes)},
+			{"CoolingOff", int64(f.CoolingOff)}, {"Timeframe", int64(f.Timeframe)}, {"Duplicates.Window", int64(window)},
+		} {
+			if setting.value < 0 {
+				add("%s is negative", setting.name)
+			}
 		}
 		if f.Duplicates != nil && e.datamap != nil {
 			for _, kind := range f.withDefaults().Duplicates.Kinds {

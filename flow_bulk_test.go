@@ -140,7 +140,7 @@ func TestBulkByFilterHasALimit(t *testing.T) {
 			t.Parallel()
 			o := newOffice(t, dsr.Flow{}, func(c *dsr.Config) { c.Store = &crowd{c.Store, size} })
 			var calls atomic.Int64
-			res, err := o.Bulk(t.Context(), dsr.Selection{Filter: &dsr.Filter{Size: 1000}}, func(context.Context, string, dsr.By) (*dsr.Request, error) {
+			res, err := o.Bulk(t.Context(), dsr.Selection{Filter: &dsr.Filter{Unfinished: true, Size: 1000}}, func(context.Context, string, dsr.By) (*dsr.Request, error) {
 				calls.Add(1)
 				return nil, nil
 			}, clerk)
@@ -167,7 +167,7 @@ func TestBulkOverAPanic(t *testing.T) {
 		}
 		return o.Approve(ctx, id, by)
 	}
-	res, err := o.Bulk(t.Context(), dsr.Selection{Filter: &dsr.Filter{}}, verb, clerk)
+	res, err := o.Bulk(t.Context(), dsr.Selection{Filter: &dsr.Filter{Unfinished: true}}, verb, clerk)
 	require.NoError(t, err)
 	require.Equal(t, []string{"r1", "r3"}, res.Succeeded)
 	require.Len(t, res.Failed, 1)
@@ -198,4 +198,25 @@ func TestBulkThatIsInterrupted(t *testing.T) {
 	require.ErrorIs(t, err, stop)
 	require.Equal(t, &dsr.BulkResult{Succeeded: []string{"r1", "r2"}}, res)
 	o.requireStatus(t, "r3", dsr.StatusPending)
+}
+
+// Nothing in particular is never everything.
+func TestBulkRefusesWhatSelectsEverything(t *testing.T) {
+	t.Parallel()
+	o := pending(t, 1)
+	for name, c := range map[string]struct {
+		sel  dsr.Selection
+		want string
+	}{
+		"no condition": {dsr.Selection{Filter: &dsr.Filter{Deleted: true, Sort: dsr.TimeDue}}, "dsr: the Filter of the selection would take every request; say which, such as those of a Status"},
+		"empty lists":  {dsr.Selection{Filter: &dsr.Filter{Status: []dsr.Status{}, Identities: dsr.Identities{}, Location: " "}}, "dsr: the Filter of the selection would take every request; say which, such as those of a Status"},
+		"a cursor":     {dsr.Selection{Filter: &dsr.Filter{Unfinished: true, Cursor: "x"}}, "dsr: a selection takes all that its Filter finds; leave out Cursor and Page"},
+		"a page":       {dsr.Selection{Filter: &dsr.Filter{Unfinished: true, Page: 2}}, "dsr: a selection takes all that its Filter finds; leave out Cursor and Page"},
+	} {
+		_, err := o.Bulk(t.Context(), c.sel, o.Approve, clerk)
+		require.EqualError(t, err, c.want, name)
+	}
+	_, err := o.Bulk(t.Context(), dsr.Selection{IDs: []string{"r1"}}, nil, clerk)
+	require.EqualError(t, err, "dsr: there is no verb to apply")
+	o.requireStatus(t, "r1", dsr.StatusPending)
 }

@@ -160,7 +160,8 @@ func TestPreApproval(t *testing.T) {
 			"dsr: cannot answer pre-approval for request r1: it is approved; answer pre-approval takes a request that is awaiting_pre_approval")
 		o.advanced(t, "r1", dsr.StatusComplete)
 		require.Equal(t, []string{
-			"received policy=access", "pre-approval answered by clerk-7", "pre-approval answered by clerk-7", "pre-approved by clerk-7",
+			"received policy=access", "pre-approval answered by clerk-7 check=legal hold eligible=true",
+			"pre-approval answered by clerk-7 check=legal hold eligible=true", "pre-approved by clerk-7 check=fraud eligible=true",
 		}, o.trail(t, "r1")[:4])
 	})
 	t.Run("one says no", func(t *testing.T) {

@@ -93,7 +93,7 @@ func (e *unavailableError) Error() string {
 func (e *unavailableError) Unwrap() []error { return []error{ErrUnavailable, e.err} }
 
 var (
-	errStalled  = errors.New("no answer came in time; see Connection.Timeout")
+	errStalled  = errors.New("no answer came in time")
 	errOpen     = errors.New("too many calls in a row failed; it is left alone for a while")
 	errNoAnswer = errors.New("it does not answer a ping")
 	// errNoProof is what came of a call that says nothing of its connection:
@@ -350,12 +350,14 @@ type watch struct {
 
 // watch looks at the beat every time-out, so that a query is ended after one to
 // two of them.
-func (g *guard) watch(ctx context.Context) *watch {
+func (g *guard) watch(ctx context.Context) *watch { return newWatch(ctx, g.timeout) }
+
+func newWatch(ctx context.Context, timeout time.Duration) *watch {
 	w := &watch{}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	w.beat.Store(1)
 	ready := make(chan struct{})
-	w.timer = time.AfterFunc(g.timeout, func() {
+	w.timer = time.AfterFunc(timeout, func() {
 		<-ready
 		beat := w.beat.Load()
 		switch {
@@ -366,7 +368,7 @@ func (g *guard) watch(ctx context.Context) *watch {
 			return
 		}
 		w.seen = beat
-		w.timer.Reset(g.timeout)
+		w.timer.Reset(timeout)
 	})
 	close(ready)
 	return w

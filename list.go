@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -215,6 +216,12 @@ func (r *Requests) query(ctx context.Context, f *Filter) (q RecordQuery, err err
 	return q, nil
 }
 
+// everything reports whether the filter leaves no request out, but deleted ones.
+func (f *Filter) everything() bool {
+	return len(f.Status)+len(f.Policies)+len(f.Actions)+len(f.Identities)+len(f.Times) == 0 &&
+		f.ExternalID+f.ExternalPrefix+f.Text+strings.TrimSpace(f.Location) == "" && !f.Overdue && !f.Unfinished
+}
+
 func (f *Filter) check() error {
 	var faults graph.Diagnostics
 	fault := func(format string, args ...any) {
@@ -253,6 +260,9 @@ func (f *Filter) check() error {
 	}
 	if f.Page < 0 || f.Size < 0 || f.Size > 1000 {
 		fault("Page and Size cannot be negative, and Size is at most 1,000")
+	}
+	if f.Page > math.MaxInt32/1000 {
+		fault("Page is beyond any list; use a Cursor")
 	}
 	if f.Page > 0 && f.Cursor != "" {
 		fault("it has both a Page and a Cursor")

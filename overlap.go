@@ -12,7 +12,8 @@ import (
 
 // alone is [ErrLeased] while another request of the same data subject comes
 // first: each would see the rows half masked by the other, or hand over what is
-// being erased. Of those that are in the works the one that started first comes
+// being erased. One that stopped in the middle of its erasure has to be finished
+// before any other begins. Of those that are in the works the one that started first comes
 // first, and whoever holds a lease keeps it. Once this request has a lease of
 // its own, only the leases of others count.
 func (r *run) alone(ctx context.Context, leased bool) error {
@@ -20,11 +21,20 @@ func (r *run) alone(ctx context.Context, leased bool) error {
 	if len(rec.Lookup) == 0 {
 		return nil
 	}
-	for o, err := range r.engine.records(ctx, RecordQuery{Status: []Status{StatusInProcessing}, Lookup: rec.Lookup}) {
-		if err != nil {
+	q := RecordQuery{Lookup: rec.Lookup, Status: []Status{
+		StatusInProcessing, StatusPaused, StatusError, StatusRequiresInput, StatusPendingExternal, StatusAwaitingEmail,
+	}}
+	for o, err := range r.engine.records(ctx, q) {
+		switch {
+		case err != nil:
 			return &storeError{err}
-		}
-		if o.ID != rec.ID && (o.LeaseUntil.After(now) || !leased && o.before(rec)) {
+		case o.ID == rec.ID:
+		case o.Status != StatusInProcessing:
+			if o.halfErased() && !rec.halfErased() {
+				return fmt.Errorf("%w: request %s of the same data subject stopped in the middle of its erasure (%s) and has to be finished first",
+					ErrLeased, o.ID, o.Status)
+			}
+		case o.LeaseUntil.After(now), !leased && o.before(rec):
 			return fmt.Errorf("%w: request %s of the same data subject comes first", ErrLeased, o.ID)
 		}
 	}
@@ -45,6 +55,10 @@ func (r *run) giveWay(ctx context.Context) error {
 	r.engine.letGo(ctx, r.record())
 	return err
 }
+
+// halfErased reports whether some of what the request erases may be erased, and
+// some not.
+func (rec *Record) halfErased() bool { return rec.Stage == StageErase }
 
 // before reports whether a request that was started comes before another one.
 func (rec *Record) before(other *Record) bool {

@@ -33,6 +33,9 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	if _, err := e.freeze(s.Policy, s.Identities.Kinds()); err != nil {
 		return nil, err
 	}
+	if err := e.fits(ctx); err != nil {
+		return nil, err
+	}
 	flow := e.flow(s.Policy)
 	d, err := e.draft(&Record{ID: e.config.NewID(), Keys: map[string][]byte{}})
 	if err != nil {
@@ -52,6 +55,10 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	}
 	d.state.Flow = flow.lifecycle(e.config.Retention, e.erases(s.Policy))
 	event := lifecycle.Event{Kind: lifecycle.Submit, Right: s.Verified}
+	if flow.Duplicates != nil { // of two that come at once, one is first
+		e.submitting.Lock()
+		defer e.submitting.Unlock()
+	}
 	if s.Verified || !flow.VerifyIdentity {
 		if event.Repeats, err = r.repeats(ctx, rec, flow, s.Identities); err != nil {
 			return nil, err
@@ -79,6 +86,22 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	return rec.request(), e.hint(ctx, rec)
 }
 
+const (
+	maxIdentities = 1000   // of one submission
+	maxText       = 1000   // bytes of an identity, an external ID, an actor
+	maxReason     = 32_000 // bytes, as in Fides
+)
+
+func (b By) check() error {
+	if len(b.Actor) > maxText {
+		return fmt.Errorf("the actor's name has more than %d bytes", maxText)
+	}
+	if len(b.Reason) > maxReason {
+		return fmt.Errorf("the reason has more than %d bytes", maxReason)
+	}
+	return nil
+}
+
 func (s *Submission) check() error {
 	var faults graph.Diagnostics
 	fault := func(subject, message string) {
@@ -89,6 +112,22 @@ func (s *Submission) check() error {
 	}
 	if len(s.Identities) == 0 {
 		fault("submission", "it has no identities")
+	}
+	values := 0
+	for _, list := range s.Identities {
+		values += len(list)
+	}
+	if values > maxIdentities {
+		fault("submission", fmt.Sprintf("it has more than %d identities", maxIdentities))
+	}
+	if len(s.ExternalID) > maxText {
+		fault("submission", fmt.Sprintf("its external ID has more than %d bytes", maxText))
+	}
+	if year := s.RequestedAt.Year(); !s.RequestedAt.IsZero() && (year < 1900 || year > 2200) {
+		fault("submission", "RequestedAt is not within the years 1900 to 2200")
+	}
+	if err := s.By.check(); err != nil {
+		fault("submission", err.Error())
 	}
 	if !validLocation(s.Location) {
 		fault("submission", "its location is no country by ISO 3166-1 of two letters, nor a part of one by ISO 3166-2, such as US-CA")
@@ -101,6 +140,8 @@ func (s *Submission) check() error {
 			switch {
 			case strings.TrimSpace(v) == "":
 				fault("identity "+kind, "a value is empty")
+			case len(v) > maxText:
+				fault("identity "+kind, fmt.Sprintf("a value has more than %d bytes", maxText))
 			case !utf8.ValidString(v):
 				fault("identity "+kind, "a value is not valid UTF-8 text")
 			}
@@ -151,7 +192,7 @@ func (e *Engine) lookup(ctx context.Context, kind, v string) ([]byte, error) {
 	if e.kinds[kind].FoldCase {
 		v = value.Fold(v)
 	}
-	hash, err := e.config.Keyring.Lookup(ctx, []byte(kind+"\x00"+v))
+	hash, err := e.config.Keyring.Lookup(ctx, []byte("identity\x00"+kind+"\x00"+v))
 	if err != nil {
 		return nil, fmt.Errorf("dsr: hash an identity: %w", err)
 	}
@@ -185,9 +226,27 @@ func (e *Engine) notify(ctx context.Context, rec *Record, n Notice) {
 	}
 }
 
-func (e *Engine) tell(ctx context.Context, n Notice) (err error) {
-	defer recovered(&err)
-	return e.config.Notifier.Notify(ctx, n)
+// notifyFor is how long a notifier may take.
+const notifyFor = 30 * time.Second
+
+// tell waits for the notifier for a while, even for one that does not look at
+// its context.
+func (e *Engine) tell(ctx context.Context, n Notice) error {
+	ctx, cancel := context.WithTimeout(ctx, notifyFor)
+	defer cancel()
+	told := make(chan error, 1)
+	go func() {
+		var err error
+		defer func() { told <- err }()
+		defer recovered(&err)
+		err = e.config.Notifier.Notify(ctx, n)
+	}()
+	select {
+	case err := <-told:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("dsr: the notifier did not answer: %w", ctx.Err())
+	}
 }
 
 // results is what a record's Outcomes hold.
@@ -196,6 +255,9 @@ type results struct {
 	Spooled     []spooled           `json:"spooled,omitempty"`
 	Collections []CollectionOutcome `json:"collections,omitempty"`
 	Packages    []PackageOutcome    `json:"packages,omitempty"`
+	// Former are packages that may lie at their destinations besides those:
+	// of an earlier run, or about to be written.
+	Former []PackageOutcome `json:"former,omitempty"`
 }
 
 func (rec *Record) results() (results, error) {

@@ -42,7 +42,7 @@ func (e *Engine) removePackages(ctx context.Context, rec *Record) error {
 		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
 	}
 	var errs []error
-	for _, p := range res.Packages {
+	for _, p := range append(res.Packages, res.Former...) {
 		remover, ok := e.config.Destinations[p.Destination].(storage.Remover)
 		if !ok {
 			e.config.Logger.WarnContext(ctx, "an expired package stays: its destination cannot remove it", "request", rec.ID, "destination", p.Destination)

@@ -34,6 +34,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		return errors.New("dsr: the engine is running already; call Run once")
 	}
 	defer e.runner.running.Store(false)
+	if err := e.fits(ctx); errors.Is(err, ErrKeyring) {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()

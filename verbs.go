@@ -3,6 +3,7 @@ package dsr
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/godsr/dsr/internal/lifecycle"
@@ -85,6 +86,10 @@ func (r *Requests) Delete(ctx context.Context, id string, by By) (*Request, erro
 // change applies one event to a stored request, whoever else changes it.
 func (r *Requests) change(ctx context.Context, id string, event lifecycle.Event, by By, notice NoticeKind) (*Request, error) {
 	code := ""
+	var details map[string]string
+	if event.Check != "" {
+		details = map[string]string{"check": event.Check, "eligible": strconv.FormatBool(event.Right)}
+	}
 	d, err := r.try(ctx, id, func(d *draft) error {
 		if event.Kind == lifecycle.Resubmit {
 			var err error
@@ -101,7 +106,7 @@ func (r *Requests) change(ctx context.Context, id string, event lifecycle.Event,
 		if event.Kind == lifecycle.Retry || event.Kind == lifecycle.Resume {
 			d.Record.Failure = ""
 		}
-		return d.move(ctx, event, by, nil)
+		return d.move(ctx, event, by, details)
 	})
 	if err != nil {
 		return nil, err
@@ -137,6 +142,9 @@ func (r *Requests) resend(ctx context.Context, rec *Record, code string) error {
 
 // try drafts a change again and again until nobody else was faster.
 func (r *Requests) try(ctx context.Context, id string, apply func(*draft) error) (*draft, error) {
+	if err := r.engine.fits(ctx); err != nil {
+		return nil, err
+	}
 	for attempt := 1; ; attempt++ {
 		rec, err := r.engine.config.Store.Request(ctx, id)
 		if err != nil {

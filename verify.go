@@ -91,7 +91,7 @@ func (e *Engine) sendCode(ctx context.Context, rec *Record, to Identities, code 
 	}
 	n := Notice{Kind: NoticeVerify, RequestID: rec.ID, ExternalID: rec.ExternalID, Policy: rec.Policy, To: to, Code: code}
 	if err := e.tell(ctx, n); err != nil {
-		return fmt.Errorf("dsr: request %s is stored, but its verification code was not sent; send a new one: %w", rec.ID, err)
+		return &codeError{id: rec.ID, err: err}
 	}
 	return nil
 }
@@ -169,3 +169,17 @@ func (r *Requests) repeated(ctx context.Context, rec *Record, hashes [][]byte, w
 	}
 	return ids, nil
 }
+
+// codeError says that a code was not sent, without what the notifier said, which
+// may quote the code and whom it is for.
+type codeError struct {
+	id  string
+	err error
+}
+
+func (e *codeError) Error() string {
+	return "dsr: request " + e.id + " is stored, but its verification code was not sent; send a new one"
+}
+
+// Unwrap returns what the notifier said.
+func (e *codeError) Unwrap() error { return e.err }

@@ -15,7 +15,8 @@ import (
 type Destination interface {
 	// Create starts the upload of a file. The name is one that [CheckName]
 	// accepts; another one must be refused. Whoever calls Create must end
-	// the upload with Commit or Abort.
+	// the upload with Commit or Abort. When ctx ends, the upload must end
+	// with an error, also a Write that is under way.
 	Create(ctx context.Context, name string) (Upload, error)
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/internal/value"
 )
 
 // Requests implements [dsr.Store] by looking at every record. A query that
@@ -84,8 +85,8 @@ func selects(rec *dsr.Record, q *dsr.RecordQuery) bool {
 			return false
 		}
 	}
-	external := strings.ToLower(rec.ExternalID)
-	text := strings.ToLower(q.Text)
+	external := value.Fold(rec.ExternalID)
+	text := value.Fold(q.Text)
 	return (q.Deleted || rec.DeletedAt.IsZero()) &&
 		(!q.Unfinished || !finished(rec.Status)) &&
 		(len(q.Status) == 0 || slices.Contains(q.Status, rec.Status)) &&
@@ -95,8 +96,8 @@ func selects(rec *dsr.Record, q *dsr.RecordQuery) bool {
 			return slices.ContainsFunc(rec.Lookup, func(own []byte) bool { return bytes.Equal(own, hash) })
 		})) &&
 		(q.ExternalID == "" || rec.ExternalID == q.ExternalID) &&
-		strings.HasPrefix(external, strings.ToLower(q.ExternalPrefix)) &&
-		(strings.Contains(external, text) || strings.Contains(strings.ToLower(rec.ID), text)) &&
+		strings.HasPrefix(external, value.Fold(q.ExternalPrefix)) &&
+		(strings.Contains(external, text) || strings.Contains(value.Fold(rec.ID), text)) &&
 		(q.Location == "" || within(rec.Location, q.Location))
 }
 

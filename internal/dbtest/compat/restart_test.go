@@ -61,13 +61,23 @@ func TestFides25RestartOfAccess(t *testing.T) {
 	}
 	log, err := f.engine.Requests().Log(t.Context(), req.ID, 0, 0)
 	require.NoError(t, err)
-	var kinds []string
+	var kinds, failed []string
 	for _, e := range log {
-		if e.Collection == "" {
+		switch {
+		case e.Collection == "":
 			kinds = append(kinds, e.Kind)
+		case e.Status == "error":
+			failed = append(failed, e.Collection)
 		}
 	}
-	require.Equal(t, []string{"received", "planned", "failed", "retried", "delivered", "complete"}, kinds)
+	require.Equal(t, []string{"received", "planned", "delivered", "complete"}, kinds)
+	require.NotEmpty(t, failed)
+	var trail []string
+	for entry, err := range f.engine.Audit().Entries(t.Context(), req.ID) {
+		require.NoError(t, err)
+		trail = append(trail, entry.Action)
+	}
+	require.Equal(t, []string{"received", "started", "planned", "failed", "retried", "collected", "delivered", "completed"}, trail)
 }
 
 // states lists the collections of a dataset by how their visits ended.
