@@ -335,7 +335,8 @@ func (r *run) planStage(ctx context.Context) error {
 	if err := r.layout(ctx, plan); err != nil {
 		return err
 	}
-	return r.commit(ctx, func(d *draft) error {
+	fault.Point(ctx, "before "+string(StageCollect))
+	err = r.commit(ctx, func(d *draft) error {
 		d.Record.Plan, d.Record.Stage = frozen.json, StageCollect
 		for _, purpose := range []string{keyInputs, keySpool, keyJournal} {
 			if err := r.engine.newKey(ctx, &d.Record, purpose, make([]byte, seal.KeySize)); err != nil {
@@ -350,6 +351,10 @@ func (r *run) planStage(ctx context.Context) error {
 		}
 		return d.move(ctx, lifecycle.Event{Kind: lifecycle.Progress}, By{}, nil)
 	})
+	if err == nil {
+		fault.Point(ctx, "at "+string(StageCollect))
+	}
+	return err
 }
 
 // restore brings back the frozen plan when this run did not make it.
