@@ -40,6 +40,8 @@ type BulkFailure struct {
 // request that refuses it is told and stops no other. A selection by filter is
 // made before the verb is applied to the first. An empty selection, or one by a
 // filter that selects nothing in particular, is an error, never all requests.
+// When ctx ends the result comes with its error, and holds only the requests
+// that the verb was applied to.
 //
 //	result, err := requests.Bulk(ctx, dsr.Selection{IDs: ids}, requests.Approve, by)
 func (r *Requests) Bulk(ctx context.Context, sel Selection, verb Verb, by By) (*BulkResult, error) {

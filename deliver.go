@@ -20,12 +20,7 @@ func (r *run) deliverStage(ctx context.Context) error {
 	if err := r.loadCollected(ctx); err != nil {
 		return err
 	}
-	var rules []graph.Rule
-	for _, rule := range r.plan.Policy.Rules {
-		if rule.Action == graph.Access {
-			rules = append(rules, rule)
-		}
-	}
+	rules := r.accessRules()
 	if err := r.foretell(); err != nil {
 		return err
 	}
@@ -49,23 +44,24 @@ func (r *run) deliverStage(ctx context.Context) error {
 	return r.stage(ctx, StageJournal, r.deliveredFacts(), events...)
 }
 
+// accessRules are those that each give a package.
+func (r *run) accessRules() []graph.Rule {
+	return slices.DeleteFunc(slices.Clone(r.plan.Policy.Rules), func(rule graph.Rule) bool { return rule.Action != graph.Access })
+}
+
 // foretell notes which packages the request may leave at its destinations. The
 // commit that begins the delivery stores it: whatever comes in between, each
 // package is known to the request before it is visible.
 func (r *run) foretell() error {
 	former := append(r.results.Former, r.results.Packages...)
 	r.results.Packages = nil
-	rules := r.plan.Policy.Rules
-	several := len(slices.DeleteFunc(slices.Clone(rules), func(rule graph.Rule) bool { return rule.Action != graph.Access })) > 1
+	rules := r.accessRules()
 	for _, rule := range rules {
-		if rule.Action != graph.Access {
-			continue
-		}
 		key, err := r.engine.destination(rule)
 		if err != nil {
 			return fmt.Errorf("package of rule %q: %w", rule.Key, err)
 		}
-		former = append(former, PackageOutcome{Rule: rule.Key, Destination: key, Name: r.packageName(rule, several) + ".json"})
+		former = append(former, PackageOutcome{Rule: rule.Key, Destination: key, Name: r.packageName(rule, len(rules) > 1) + ".json"})
 	}
 	r.results.Former = nil
 	for _, p := range former {

@@ -99,7 +99,9 @@ func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[
 			details = map[string]string{}
 		}
 		for _, thing := range ch.Things {
-			details[string(thing)] = "gone"
+			if details[string(thing)] == "" {
+				details[string(thing)] = "gone"
+			}
 		}
 	}
 	return d.note(ctx, ch.Action, by.Actor, details)
@@ -218,8 +220,7 @@ func openRemarks(rec *Record, key []byte) ([]Remark, error) {
 	return remarks, nil
 }
 
-// commit stores the change and then removes what is kept elsewhere and is to
-// go.
+// commit stores the change.
 func (d *draft) commit(ctx context.Context) error {
 	rec := &d.Record
 	if !rec.LeaseUntil.IsZero() {

@@ -20,6 +20,8 @@ var (
 	ErrCodeExpired = errors.New("dsr: the verification code has expired")
 	// ErrTooManyAttempts: too many wrong codes were entered, or codes sent.
 	ErrTooManyAttempts = errors.New("dsr: too many attempts")
+	// ErrKeyring: the keyring is not the one that the store was written with.
+	ErrKeyring = errors.New("dsr: the store was written with another keyring")
 	// ErrUnavailable: a connection is down, or overloaded, or has no room
 	// left. Connectors that know wrap it; the request then waits and tries
 	// again by itself.

@@ -3,12 +3,8 @@ package dsr
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 )
-
-// ErrKeyring: the keyring is not the one that the store was written with.
-var ErrKeyring = errors.New("dsr: the store was written with another keyring")
 
 // fits makes sure, once in the life of an engine, that the keyring is that of
 // the store: another one would open nothing, find nobody, and sign the audit

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/lifecycle"
 )
 
@@ -112,6 +113,13 @@ func (e *Engine) flow(policy string) Flow {
 		return f.withDefaults()
 	}
 	return e.config.Flow.withDefaults()
+}
+
+// erases reports whether a policy may erase; one that is not configured here
+// may.
+func (e *Engine) erases(policy string) bool {
+	p, ok := e.policies[policy]
+	return !ok || p.Has(graph.Erasure)
 }
 
 // lifecycle is the flow as a request remembers it.

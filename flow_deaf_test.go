@@ -63,3 +63,27 @@ func TestDeafDestination(t *testing.T) {
 		require.True(t, req.DueAt.After(time.Now()))
 	})
 }
+
+// A notifier that is slow for one submission holds up no other, also where
+// duplicates are looked for.
+func TestSlowNotifierHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := deafNotifier{make(chan struct{})}
+		o := newOffice(t, dsr.Flow{Approval: true, Duplicates: &dsr.Duplicates{}}, func(c *dsr.Config) { c.Notifier = n })
+		began := time.Now()
+		ended := make(chan error)
+		for _, email := range []string{"ada@example.com", "bob@example.com", "cem@example.com"} {
+			go func() {
+				_, err := o.Submit(t.Context(), submission("access", email))
+				ended <- err
+			}()
+		}
+		for range 3 {
+			require.NoError(t, <-ended)
+		}
+		require.Equal(t, 30*time.Second, time.Since(began), "they wait side by side")
+		close(n.release)
+		synctest.Wait()
+	})
+}

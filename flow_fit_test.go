@@ -157,3 +157,29 @@ func TestHalfErasedPersonsComeFirst(t *testing.T) {
 	o.advanced(t, "r1", dsr.StatusComplete)
 	o.advanced(t, "r2", dsr.StatusComplete)
 }
+
+// An erasure under way comes before a request that started first and was paused
+// meanwhile, also while nobody holds either.
+func TestErasuresUnderWayComeFirst(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, dsr.Flow{}, nil)
+	o.submitted(t, submission("access", "ada@example.com"))
+	o.submitted(t, submission("erase", "ada@example.com"))
+	ctx, hit := at(t.Context(), "at deliver", func() { o.done(t, o.Pause, "r1", dsr.StatusPaused) })
+	_, err := o.Advance(ctx, "r1")
+	require.Error(t, err)
+	require.True(t, *hit)
+
+	o.clock.add(time.Minute)
+	stopped, cancel := context.WithCancel(t.Context())
+	ctx, hit = at(stopped, "applied 1", cancel)
+	_, err = o.Advance(ctx, "r2")
+	require.ErrorIs(t, err, context.Canceled)
+	require.True(t, *hit)
+	o.done(t, o.Resume, "r1", dsr.StatusInProcessing)
+	_, err = o.Advance(t.Context(), "r1")
+	require.ErrorIs(t, err, dsr.ErrLeased)
+	require.EqualError(t, err, "dsr: the request is being advanced elsewhere: request r2 of the same data subject comes first")
+	o.advanced(t, "r2", dsr.StatusComplete)
+	o.advanced(t, "r1", dsr.StatusComplete)
+}

@@ -284,6 +284,7 @@ func TestPackagesOfADestinationThatCannotRemove(t *testing.T) {
 	o.advanced(t, "r1", dsr.StatusComplete)
 	o.clock.add(time.Hour)
 	o.advanced(t, "r1", dsr.StatusComplete)
+	require.Contains(t, o.trail(t, "r1"), "expired packages=1 left, whose destinations cannot remove them")
 	o.clock.add(time.Hour)
 	o.advanced(t, "r1", dsr.StatusComplete)
 	require.Equal(t, 1, strings.Count(o.logs.String(), `"level":"WARN"`))

@@ -6,16 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/godsr/dsr/graph"
 )
 
 // alone is [ErrLeased] while another request of the same data subject comes
 // first: each would see the rows half masked by the other, or hand over what is
-// being erased. One that stopped in the middle of its erasure has to be finished
-// before any other begins. Of those that are in the works the one that started first comes
-// first, and whoever holds a lease keeps it. Once this request has a lease of
-// its own, only the leases of others count.
+// being erased. One in the middle of its erasure has to be finished before any
+// other goes on, also when it stopped there. Of the rest, the one that started
+// first comes first, and whoever holds a lease keeps it. Once this request has a
+// lease of its own, only the leases of others count, and erasures that stopped.
 func (r *run) alone(ctx context.Context, leased bool) error {
 	rec, now := r.record(), r.engine.config.Clock()
 	if len(rec.Lookup) == 0 {
@@ -34,7 +32,7 @@ func (r *run) alone(ctx context.Context, leased bool) error {
 				return fmt.Errorf("%w: request %s of the same data subject stopped in the middle of its erasure (%s) and has to be finished first",
 					ErrLeased, o.ID, o.Status)
 			}
-		case o.LeaseUntil.After(now), !leased && o.before(rec):
+		case o.LeaseUntil.After(now), !leased && o.comesFirst(rec):
 			return fmt.Errorf("%w: request %s of the same data subject comes first", ErrLeased, o.ID)
 		}
 	}
@@ -60,17 +58,14 @@ func (r *run) giveWay(ctx context.Context) error {
 // some not.
 func (rec *Record) halfErased() bool { return rec.Stage == StageErase }
 
-// before reports whether a request that was started comes before another one.
-func (rec *Record) before(other *Record) bool {
-	if other.StartedAt.IsZero() {
+// comesFirst reports whether a request that was started comes before another
+// one.
+func (rec *Record) comesFirst(other *Record) bool {
+	switch {
+	case rec.halfErased() != other.halfErased():
+		return rec.halfErased()
+	case other.StartedAt.IsZero():
 		return true
 	}
 	return cmp.Or(rec.StartedAt.Compare(other.StartedAt), cmp.Compare(rec.ID, other.ID)) < 0
-}
-
-// erases reports whether a policy may erase; one that is not configured here
-// may.
-func (e *Engine) erases(policy string) bool {
-	p, ok := e.policies[policy]
-	return !ok || p.Has(graph.Erasure)
 }

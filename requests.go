@@ -54,28 +54,9 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 		return nil, err
 	}
 	d.state.Flow = flow.lifecycle(e.config.Retention, e.erases(s.Policy))
-	event := lifecycle.Event{Kind: lifecycle.Submit, Right: s.Verified}
-	if flow.Duplicates != nil { // of two that come at once, one is first
-		e.submitting.Lock()
-		defer e.submitting.Unlock()
-	}
-	if s.Verified || !flow.VerifyIdentity {
-		if event.Repeats, err = r.repeats(ctx, rec, flow, s.Identities); err != nil {
-			return nil, err
-		}
-	}
-	if err := d.move(ctx, event, s.By, map[string]string{"policy": s.Policy}); err != nil {
+	code, err := r.admit(ctx, d, &s, flow)
+	if err != nil {
 		return nil, err
-	}
-	code := ""
-	if rec.Status == StatusUnverified {
-		if code, err = d.newCode(ctx, flow, By{}); err != nil {
-			return nil, err
-		}
-	}
-	d.event(Event{Kind: "received"})
-	if err := d.commit(ctx); err != nil {
-		return nil, fmt.Errorf("dsr: store the request: %w", err)
 	}
 	e.notify(ctx, rec, Notice{Kind: NoticeReceived})
 	if code != "" {
@@ -84,6 +65,34 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 		}
 	}
 	return rec.request(), e.hint(ctx, rec)
+}
+
+// admit stores a new request as far along its flow as it can go. It returns the
+// code that the data subject has to be sent; "" for none.
+func (r *Requests) admit(ctx context.Context, d *draft, s *Submission, flow Flow) (code string, err error) {
+	event := lifecycle.Event{Kind: lifecycle.Submit, Right: s.Verified}
+	if flow.Duplicates != nil { // of two that come at once, one is first
+		r.engine.submitting.Lock()
+		defer r.engine.submitting.Unlock()
+	}
+	if s.Verified || !flow.VerifyIdentity {
+		if event.Repeats, err = r.repeats(ctx, &d.Record, flow, s.Identities); err != nil {
+			return "", err
+		}
+	}
+	if err := d.move(ctx, event, s.By, map[string]string{"policy": s.Policy}); err != nil {
+		return "", err
+	}
+	if d.Record.Status == StatusUnverified {
+		if code, err = d.newCode(ctx, flow, By{}); err != nil {
+			return "", err
+		}
+	}
+	d.event(Event{Kind: "received"})
+	if err := d.commit(ctx); err != nil {
+		return "", fmt.Errorf("dsr: store the request: %w", err)
+	}
+	return code, nil
 }
 
 const (

@@ -20,13 +20,18 @@ func (r *Requests) expire(ctx context.Context, rec *Record) (*Request, error) {
 		return nil, err
 	}
 	things := state.Expired(e.config.Clock().UTC())
+	var details map[string]string
 	if slices.Contains(things, lifecycle.Packages) {
-		if err := e.removePackages(ctx, rec); err != nil {
+		left, err := e.removePackages(ctx, rec)
+		if err != nil {
 			return nil, err
+		}
+		if left > 0 {
+			details = map[string]string{string(lifecycle.Packages): fmt.Sprintf("%d left, whose destinations cannot remove them", left)}
 		}
 	}
 	d, err := r.try(ctx, rec.ID, func(d *draft) error {
-		return d.move(ctx, lifecycle.Event{Kind: lifecycle.Expire}, By{}, nil)
+		return d.move(ctx, lifecycle.Event{Kind: lifecycle.Expire}, By{}, details)
 	})
 	if err != nil {
 		return nil, err
@@ -35,16 +40,17 @@ func (r *Requests) expire(ctx context.Context, rec *Record) (*Request, error) {
 }
 
 // removePackages removes what was delivered for a request from destinations
-// that can.
-func (e *Engine) removePackages(ctx context.Context, rec *Record) error {
+// that can, and counts what is left at others.
+func (e *Engine) removePackages(ctx context.Context, rec *Record) (left int, err error) {
 	res, err := rec.results()
 	if err != nil {
-		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
+		return 0, fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
 	}
 	var errs []error
 	for _, p := range append(res.Packages, res.Former...) {
 		remover, ok := e.config.Destinations[p.Destination].(storage.Remover)
 		if !ok {
+			left++
 			e.config.Logger.WarnContext(ctx, "an expired package stays: its destination cannot remove it", "request", rec.ID, "destination", p.Destination)
 			continue
 		}
@@ -52,5 +58,5 @@ func (e *Engine) removePackages(ctx context.Context, rec *Record) error {
 			errs = append(errs, fmt.Errorf("dsr: remove the expired package of request %s from %s: %w", rec.ID, p.Destination, err))
 		}
 	}
-	return errors.Join(errs...)
+	return left, errors.Join(errs...)
 }
