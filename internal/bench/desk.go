@@ -239,6 +239,6 @@ func (openKeyring) Unwrap(_ context.Context, wrapped, _ []byte) ([]byte, error) 
 
 func (openKeyring) Lookup(_ context.Context, data []byte) ([]byte, error) {
 	hash := make([]byte, 32)
-	copy(hash, data)
+	copy(hash, bytes.TrimPrefix(data, []byte("identity\x00")))
 	return hash, nil
 }
