@@ -31,6 +31,7 @@ type run struct {
 	steps   []*step
 	index   map[graph.Address]*step
 	results results
+	shown   *shownNames // while packages are written
 	fresh   bool        // schemas are asked for anew, whatever is remembered
 	yield   func() bool // whether to come to a stopping place; may be nil
 
@@ -381,22 +382,6 @@ func (r *run) layout(ctx context.Context, plan *graph.Plan) error {
 	}
 	_, err = r.eraseOrder()
 	return err
-}
-
-func (r *run) identities(ctx context.Context) (Identities, error) {
-	key, err := r.key(ctx, keyIdentity)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := seal.Open(key, r.record().Identity, bound(r.id, keyIdentity))
-	if err != nil {
-		return nil, fmt.Errorf("dsr: open the identities of request %s: %w", r.id, err)
-	}
-	var ids Identities
-	if err := json.Unmarshal(plain, (*map[string][]string)(&ids)); err != nil {
-		return nil, errors.New("dsr: the stored identities cannot be decoded")
-	}
-	return ids, nil
 }
 
 // finishStage forgets what was only needed on the way and completes the

@@ -113,7 +113,7 @@ func (r *run) settleWalk(ctx context.Context, outcomes []graph.Outcome) error {
 		}
 		return err
 	}
-	if err := r.foretell(); err != nil {
+	if err := r.foretell(ctx); err != nil {
 		return err
 	}
 	return r.stage(ctx, StageDeliver, []fact{r.collectedFact()}, r.collectEvents(outcomes)...)

@@ -19,6 +19,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/godsr/dsr/graph"
+	"github.com/godsr/dsr/redact"
 	"github.com/godsr/dsr/redact/mask"
 	"github.com/godsr/dsr/storage"
 )
@@ -35,7 +36,7 @@ type Config struct {
 	Policies []graph.Policy
 	// Destinations take data packages, by key. Required when a policy has
 	// an access rule; a rule without a destination takes the only one.
-	Destinations map[string]storage.Destination
+	Destinations map[string]Destination
 	// Store keeps requests. Required.
 	Store Store
 	// Keyring wraps the keys of requests. Required.
@@ -56,6 +57,19 @@ type Config struct {
 	// Executor advances requests in the background, once Run is called.
 	// Defaults to a LocalExecutor.
 	Executor Executor
+
+	// Redaction holds the patterns of names that packages do not show.
+	// Defaults to none: then only what datasets say themselves is replaced.
+	// Patterns may be replaced at any time; a package is written with those
+	// in use when its writing begins.
+	Redaction *redact.Registry
+	// Encrypter encrypts packages with passphrases and public keys. Defaults
+	// to none: such submissions are refused.
+	Encrypter storage.Encrypter
+	// Attachments returns the files that go into the package of an access
+	// rule besides what the databases hold. It is called whenever the
+	// package is written. Defaults to none.
+	Attachments func(ctx context.Context, request *Request, rule string) ([]*storage.Attachment, error)
 
 	// Flow is what requests have to go through: verification, approval,
 	// cooling-off and so on. Defaults to nothing of it.
@@ -272,11 +286,7 @@ func (e *Engine) configure(c Config) error {
 	if !slices.Contains([]SharedRows{SharedErase, SharedKeep, SharedRefuse}, c.SharedRows) {
 		add("SharedRows is %q; it is one of %s, %s, %s", c.SharedRows, SharedErase, SharedKeep, SharedRefuse)
 	}
-	for _, key := range slices.Sorted(maps.Keys(c.Destinations)) {
-		if c.Destinations[key] == nil {
-			add("destination %q is nil", key)
-		}
-	}
+	faults = e.configureDestinations(faults)
 	faults = e.configureDatasets(faults)
 	faults = e.configureConnections(faults)
 	faults = e.configurePolicies(faults)
@@ -448,22 +458,6 @@ func (e *Engine) configurePolicies(faults *multierror.Error) *multierror.Error {
 		e.kinds[k.Name] = k
 	}
 	return faults
-}
-
-// destination returns the key of the destination of an access rule.
-func (e *Engine) destination(r graph.Rule) (string, error) {
-	if r.Destination == "" {
-		if len(e.config.Destinations) != 1 {
-			return "", fmt.Errorf("it names no destination, and there are %d to choose from", len(e.config.Destinations))
-		}
-		for key := range e.config.Destinations {
-			return key, nil
-		}
-	}
-	if _, ok := e.config.Destinations[r.Destination]; !ok {
-		return "", fmt.Errorf("it names destination %q, which is not among Destinations", r.Destination)
-	}
-	return r.Destination, nil
 }
 
 func keysOf[V any](m map[string]V) string {

@@ -2,7 +2,7 @@ package dsr
 
 import (
 	"context"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,19 +21,26 @@ func (r *run) deliverStage(ctx context.Context) error {
 		return err
 	}
 	rules := r.accessRules()
-	if err := r.foretell(); err != nil {
+	if err := r.foretell(ctx); err != nil {
+		return err
+	}
+	parcels, err := r.parcels(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.survey(ctx, parcels); err != nil {
 		return err
 	}
 	var events []Event
-	for i, rule := range rules {
-		p, err := r.deliver(ctx, rule, len(rules) > 1)
+	for i, p := range parcels {
+		out, err := r.deliver(ctx, p)
 		if err != nil {
-			return fmt.Errorf("package of rule %q: %w", rule.Key, err)
+			return fmt.Errorf("package of rule %q: %w", p.rule.Key, err)
 		}
-		r.results.Packages = append(r.results.Packages, p)
-		events = append(events, Event{Kind: "delivered", Action: graph.Access, Status: logComplete, Rows: p.Rows, Message: "package of rule " + rule.Key + " to " + p.Destination})
-		r.progress(ctx, Progress{Stage: StageDeliver, Done: int64(i + 1), Total: int64(len(rules)), Rows: p.Rows})
-		fault.Point(ctx, "delivered "+rule.Key)
+		r.results.Packages = append(r.results.Packages, out)
+		events = append(events, Event{Kind: "delivered", Action: graph.Access, Status: logComplete, Rows: out.Rows, Message: "package of rule " + p.rule.Key + " to " + out.Destination})
+		r.progress(ctx, Progress{Stage: StageDeliver, Done: int64(i + 1), Total: int64(len(rules)), Rows: out.Rows})
+		fault.Point(ctx, "delivered "+p.rule.Key)
 	}
 	r.results.Former = slices.DeleteFunc(r.results.Former, func(f PackageOutcome) bool {
 		return slices.ContainsFunc(r.results.Packages, f.same)
@@ -52,16 +59,15 @@ func (r *run) accessRules() []graph.Rule {
 // foretell notes which packages the request may leave at its destinations. The
 // commit that begins the delivery stores it: whatever comes in between, each
 // package is known to the request before it is visible.
-func (r *run) foretell() error {
+func (r *run) foretell(ctx context.Context) error {
+	parcels, err := r.parcels(ctx)
+	if err != nil {
+		return err
+	}
 	former := append(r.results.Former, r.results.Packages...)
 	r.results.Packages = nil
-	rules := r.accessRules()
-	for _, rule := range rules {
-		key, err := r.engine.destination(rule)
-		if err != nil {
-			return fmt.Errorf("package of rule %q: %w", rule.Key, err)
-		}
-		former = append(former, PackageOutcome{Rule: rule.Key, Destination: key, Name: r.packageName(rule, len(rules) > 1) + ".json"})
+	for _, p := range parcels {
+		former = append(former, p.outcome())
 	}
 	r.results.Former = nil
 	for _, p := range former {
@@ -77,31 +83,87 @@ func (p PackageOutcome) same(o PackageOutcome) bool {
 	return p.Destination == o.Destination && p.Name == o.Name
 }
 
-// packageName is the request's id, with the rule where there are several.
-func (r *run) packageName(rule graph.Rule, several bool) string {
-	if several {
-		return r.id + "-" + rule.Key
-	}
-	return r.id
+// parcel is a package that is to be delivered.
+type parcel struct {
+	rule    graph.Rule
+	key     string // of the destination
+	to      Destination
+	options storage.PackageOptions
+	shapes  map[*step]*shape // for a tabular format
 }
 
-func (r *run) deliver(ctx context.Context, rule graph.Rule, several bool) (PackageOutcome, error) {
-	key, err := r.engine.destination(rule)
-	if err != nil {
-		return PackageOutcome{}, err
+// outcome is what is known of a parcel before it is written.
+func (p *parcel) outcome() PackageOutcome {
+	return PackageOutcome{
+		Rule: p.rule.Key, Destination: p.key,
+		Name: p.options.FileName(), Manifest: p.options.Name + storage.ManifestSuffix,
 	}
-	dest, name := r.engine.config.Destinations[key], r.packageName(rule, several)
+}
+
+// parcels are the packages of the request, named after it, and after the rule
+// where there are several.
+func (r *run) parcels(ctx context.Context) ([]*parcel, error) {
+	rules := r.accessRules()
+	if len(rules) == 0 {
+		return nil, nil
+	}
+	sub, err := r.subject(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rec, c := r.record(), &r.engine.config
+	about := &storage.About{RequestID: r.id, RequestedAt: rec.RequestedAt, Created: c.Clock().UTC(), Locale: sub.Locale}
+	for _, kind := range Identities(sub.Identities).Kinds() {
+		about.Identities = append(about.Identities, storage.Identity{Kind: kind, Values: sub.Identities[kind]})
+	}
+	var parcels []*parcel
+	for _, rule := range rules {
+		key, err := r.engine.destination(rule)
+		if err != nil {
+			return nil, fmt.Errorf("package of rule %q: %w", rule.Key, err)
+		}
+		p := &parcel{rule: rule, key: key, to: c.Destinations[key], options: storage.PackageOptions{Name: r.id, About: about}}
+		if len(rules) > 1 {
+			p.options.Name += "-" + rule.Key
+		}
+		if p.options.Format = p.to.Format; p.options.Format == nil {
+			p.options.Format = storage.JSON{}
+		}
+		if err := r.engine.encrypt(&p.options, &p.to, (*Encryption)(sub.Encryption)); err != nil {
+			return nil, fmt.Errorf("package of rule %q: %w", rule.Key, err)
+		}
+		parcels = append(parcels, p)
+	}
+	return parcels, nil
+}
+
+func (r *run) deliver(ctx context.Context, p *parcel) (PackageOutcome, error) {
 	watch := newWatch(ctx, deliverFor)
 	defer watch.end()
-	p, err := r.upload(watch, rule, dest, name)
-	p.Destination = key
-	return p, watch.explain(err)
+	out, err := r.upload(watch, p)
+	return out, watch.explain(err)
 }
 
 // deliverFor is how long a destination may take over a step of an upload.
 const deliverFor = 2 * time.Minute
 
-// watchedUpload is an upload whose destination is watched while it is asked.
+// watchedStorage is a destination that is watched while it is asked, and only
+// then.
+type watchedStorage struct {
+	storage.Destination
+	watch *watch
+}
+
+func (d *watchedStorage) Create(ctx context.Context, name string) (storage.Upload, error) {
+	d.watch.resume()
+	defer d.watch.pause()
+	up, err := d.Destination.Create(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &watchedUpload{Upload: up, watch: d.watch}, nil
+}
+
 type watchedUpload struct {
 	storage.Upload
 	watch *watch
@@ -113,195 +175,191 @@ func (u *watchedUpload) Write(p []byte) (int, error) {
 	return u.Upload.Write(p)
 }
 
+func (u *watchedUpload) Commit(ctx context.Context) error {
+	u.watch.resume()
+	defer u.watch.pause()
+	return u.Upload.Commit(ctx)
+}
+
 // upload writes a package and its manifest.
-func (r *run) upload(watch *watch, rule graph.Rule, dest storage.Destination, name string) (PackageOutcome, error) {
+func (r *run) upload(watch *watch, p *parcel) (PackageOutcome, error) {
 	ctx := watch.ctx
-	raw, err := dest.Create(ctx, name+".json")
+	watch.pause()
+	pack, err := storage.Create(ctx, &watchedStorage{p.to.Storage, watch}, p.options)
 	if err != nil {
 		return PackageOutcome{}, err
 	}
-	defer func() { _ = raw.Abort() }()
-	watch.pause()
-	up := &watchedUpload{Upload: raw, watch: watch}
-	out := storage.NewJSON(up)
-	manifest := &storage.Manifest{
-		RequestID: r.id, Policy: r.plan.Policy.Key, Rule: rule.Key,
-		Created: r.engine.config.Clock(), Package: name + ".json",
-	}
-	if err := r.writeCollections(ctx, rule, out, manifest); err != nil {
+	defer func() { _ = pack.Abort() }()
+	manifest := &storage.Manifest{RequestID: r.id, Policy: r.plan.Policy.Key, Rule: p.rule.Key, Created: p.options.About.Created}
+	if manifest.Collections, err = r.writeCollections(ctx, p, pack); err != nil {
 		return PackageOutcome{}, err
 	}
-	if err := out.Close(); err != nil {
+	if err := r.attach(ctx, p, pack); err != nil {
 		return PackageOutcome{}, err
 	}
-	manifest.Bytes, manifest.SHA256, manifest.Rows = out.Bytes(), hex.EncodeToString(out.Sum()), out.Rows()
-	watch.resume()
-	if err := storage.WriteManifest(ctx, dest, name, manifest); err != nil {
+	if err := pack.Commit(ctx, manifest); err != nil {
 		return PackageOutcome{}, err
 	}
-	if err := up.Commit(ctx); err != nil {
-		return PackageOutcome{}, err
-	}
-	return PackageOutcome{
-		Rule: rule.Key, Name: manifest.Package,
-		Bytes: manifest.Bytes, SHA256: manifest.SHA256, Rows: manifest.Rows,
-	}, nil
+	out := p.outcome()
+	out.Bytes, out.SHA256, out.Rows = manifest.Bytes, manifest.SHA256, manifest.Rows
+	return out, nil
 }
 
-func (r *run) writeCollections(ctx context.Context, rule graph.Rule, out *storage.JSON, manifest *storage.Manifest) error {
+// attach adds the host's files.
+func (r *run) attach(ctx context.Context, p *parcel, out storage.Writer) (err error) {
+	from := r.engine.config.Attachments
+	if from == nil {
+		return nil
+	}
+	defer recovered(&err)
+	files, err := from(ctx, r.record().show(&r.results), p.rule.Key)
+	if err != nil {
+		return fmt.Errorf("dsr: Config.Attachments: %w", err)
+	}
+	for _, file := range files {
+		if file == nil || file.Open == nil {
+			return errors.New("dsr: Config.Attachments: a file has no Open")
+		}
+		if _, err := out.Attach(file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) writeCollections(ctx context.Context, p *parcel, out storage.Writer) ([]storage.ManifestCollection, error) {
 	order := slices.Clone(r.steps)
-	slices.SortFunc(order, func(a, b *step) int { return storage.CompareKeys(a.Address().String(), b.Address().String()) })
+	slices.SortFunc(order, func(a, b *step) int { return storage.CompareKeys(r.shown.key(a.Address()), r.shown.key(b.Address())) })
+	var told []storage.ManifestCollection
 	for _, s := range order {
 		before := out.Rows()
 		outcome := r.results.Walk[s.number]
 		message := outcome.Message
-		if at := slices.IndexFunc(s.Access, func(sel graph.Selection) bool { return sel.Rule == rule.Key }); at >= 0 && s.rows > 0 {
-			odd, err := r.writeRows(ctx, s, s.Access[at], out)
+		if sel := s.selection(p.rule.Key); sel != nil && s.rows > 0 {
+			odd, err := r.writeRows(ctx, s, p, sel, out)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if odd > 0 {
 				message = fmt.Sprintf("left out values that are no objects, though the dataset declares fields inside: %d; correct the dataset or the rows", odd)
 			}
 		}
-		manifest.Collections = append(manifest.Collections, storage.ManifestCollection{
-			Address: s.Address().String(), State: string(outcome.State), Rows: out.Rows() - before,
-			Uncastable: outcome.Uncastable, Message: message,
+		told = append(told, storage.ManifestCollection{
+			Address: r.shown.key(s.Address()), State: string(outcome.State), Rows: out.Rows() - before,
+			Uncastable: outcome.Uncastable, Message: r.shown.message(message),
 		})
 	}
 	for _, skip := range r.plan.Skipped {
-		manifest.Collections = append(manifest.Collections, storage.ManifestCollection{
-			Address: skip.Address.String(), State: storage.StateSkipped, Message: skip.Reason,
+		told = append(told, storage.ManifestCollection{
+			Address: r.shown.key(skip.Address), State: storage.StateSkipped, Message: r.shown.message(skip.Reason),
 		})
 	}
-	slices.SortFunc(manifest.Collections, func(a, b storage.ManifestCollection) int { return strings.Compare(a.Address, b.Address) })
-	return nil
+	slices.SortFunc(told, func(a, b storage.ManifestCollection) int { return strings.Compare(a.Address, b.Address) })
+	return told, nil
+}
+
+// selection is what a rule selects of a step; nil for nothing.
+func (s *step) selection(rule string) *graph.Selection {
+	at := slices.IndexFunc(s.Access, func(sel graph.Selection) bool { return sel.Rule == rule })
+	if at < 0 {
+		return nil
+	}
+	return &s.Access[at]
 }
 
 // writeRows writes what a rule selects of a step's rows. A row in which it
 // selects nothing that is there is left out. It counts the values that could
 // not be looked into, because they are no objects.
-func (r *run) writeRows(ctx context.Context, s *step, sel graph.Selection, out *storage.JSON) (odd int64, err error) {
-	picks := picksOf(sel.Fields)
-	var at [][]byte
-	var row []byte
-	if err := out.Collection(s.Address().String()); err != nil {
-		return odd, err
+func (r *run) writeRows(ctx context.Context, s *step, p *parcel, sel *graph.Selection, out storage.Writer) (odd int64, err error) {
+	w := r.rowMaker(s, sel)
+	if err := out.Collection(r.show(s, p, w)); err != nil {
+		return 0, err
 	}
+	var at [][]byte
 	for record, err := range r.records(ctx, s) {
 		if err != nil {
-			return odd, err
+			return w.odd, err
 		}
 		if at, err = s.splitInto(at[:0], record); err != nil {
-			return odd, err
+			return w.odd, err
 		}
-		if row, err = s.appendRow(row[:0], at, picks, &odd); err != nil {
-			return odd, err
+		row, err := w.row(at)
+		if err != nil {
+			return w.odd, err
 		}
 		if len(row) == len("{}") {
 			continue
 		}
 		if err := out.Row(row); err != nil {
-			return odd, err
+			return w.odd, err
 		}
 	}
-	return odd, nil
+	return w.odd, nil
 }
 
-// pick is a tree of selected fields.
-type pick struct {
-	whole    bool
-	children map[string]*pick
+// rowMaker makes the rows of a package from what was spooled of a step.
+type rowMaker struct {
+	step    *step
+	columns []rowColumn
+	odd     int64 // values that are no objects to pick from
+	buf     []byte
 }
 
-func picksOf(paths []graph.Path) map[string]*pick {
-	root := &pick{}
-	for _, path := range paths {
-		node := root
-		for _, name := range path {
-			if node.children == nil {
-				node.children = map[string]*pick{}
-			}
-			if node.children[name] == nil {
-				node.children[name] = &pick{}
-			}
-			node = node.children[name]
-		}
-		node.whole = true
-	}
-	return root.children
+// rowColumn is a picked column.
+type rowColumn struct {
+	at    int
+	pick  *pick
+	match *matchNode
+	name  []byte // as it is shown, in JSON, with a colon
+	hide  *namedField
 }
 
-// appendRow appends a row as a JSON object with the picked fields and counts
-// odd values as pick does.
-func (s *step) appendRow(dst []byte, at [][]byte, picks map[string]*pick, odd *int64) ([]byte, error) {
-	dst = append(dst, '{')
-	empty := true
-	for i, name := range s.columns {
-		p := picks[name]
-		if p == nil {
-			continue
-		}
+// row returns a spooled row as a JSON object with the picked fields. The slice
+// is valid until the next call.
+func (w *rowMaker) row(at [][]byte) ([]byte, error) {
+	dst := append(w.buf[:0], '{')
+	for i := range w.columns {
+		c := &w.columns[i]
 		start := len(dst)
-		if !empty {
+		if start > 1 {
 			dst = append(dst, ',')
 		}
-		dst = append(value.AppendJSONString(dst, name), ':')
-		node := s.match[i]
-		if p.whole && node == nil {
+		dst = append(dst, c.name...)
+		if c.pick.whole && c.match == nil && c.hide == nil {
 			var err error
-			if dst, _, err = value.TranscodeJSON(dst, at[i]); err != nil {
-				return nil, fmt.Errorf("dsr: a spooled row of %s is damaged: %w", s.Address(), err)
+			if dst, _, err = value.TranscodeJSON(dst, at[c.at]); err != nil {
+				return nil, w.step.damaged(err)
 			}
-			empty = false
 			continue
 		}
-		v, _, err := value.Decode(at[i])
+		v, ok, err := w.value(c, at)
 		if err != nil {
-			return nil, fmt.Errorf("dsr: a spooled row of %s is damaged: %w", s.Address(), err)
+			return nil, err
 		}
-		if node != nil {
-			belongs, _ := node.match(v)
-			v = belongs.prune(v)
-		}
-		v, ok := p.pick(v, odd)
 		if !ok {
 			dst = dst[:start]
 			continue
 		}
-		dst, empty = value.AppendJSON(dst, v), false
+		dst = value.AppendJSON(dst, c.hide.rename(v))
 	}
-	return append(dst, '}'), nil
+	w.buf = append(dst, '}')
+	return w.buf, nil
 }
 
-// pick returns the picked part of a value; not ok when nothing of it is there.
-// It counts values that hold something, but no object to pick from.
-func (p *pick) pick(v any, odd *int64) (any, bool) {
-	if p.whole {
-		return v, true
+// value is what is picked of a column; not ok for nothing that is there.
+func (w *rowMaker) value(c *rowColumn, at [][]byte) (any, bool, error) {
+	v, _, err := value.Decode(at[c.at])
+	if err != nil {
+		return nil, false, w.step.damaged(err)
 	}
-	switch v := v.(type) {
-	case map[string]any:
-		out := map[string]any{}
-		for name, child := range p.children {
-			if e, ok := v[name]; ok {
-				if e, ok = child.pick(e, odd); ok {
-					out[name] = e
-				}
-			}
-		}
-		return out, len(out) > 0
-	case []any:
-		out := []any{}
-		for _, e := range v {
-			if e, ok := p.pick(e, odd); ok {
-				out = append(out, e)
-			}
-		}
-		return out, len(out) > 0
+	if c.match != nil {
+		belongs, _ := c.match.match(v)
+		v = belongs.prune(v)
 	}
-	if v != nil && v != "" {
-		*odd++
-	}
-	return nil, false
+	v, ok := c.pick.pick(v, &w.odd)
+	return v, ok, nil
+}
+
+func (s *step) damaged(err error) error {
+	return fmt.Errorf("dsr: a spooled row of %s is damaged: %w", s.Address(), err)
 }

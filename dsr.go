@@ -11,7 +11,7 @@
 //		Datasets:     datasets,
 //		Connections:  []dsr.Connection{{Key: "shop", Connector: sqlconn.New(db, sqlconn.PostgreSQL, nil), Datasets: []string{"shop"}}},
 //		Policies:     []graph.Policy{{Key: "access", Rules: []graph.Rule{{Key: "all", Action: graph.Access, Targets: []graph.Category{"user"}}}}},
-//		Destinations: map[string]storage.Destination{"folder": storage.NewFolder("packages", nil)},
+//		Destinations: map[string]dsr.Destination{"folder": {Storage: storage.NewFolder("packages", nil)}},
 //		Store:        store,
 //		Keyring:      keyring,
 //	})

@@ -65,7 +65,7 @@ func (w *world) config(p *process, policies ...graph.Policy) dsr.Config {
 	}
 	c := dsr.Config{
 		Datasets: w.datasets, Policies: policies,
-		Destinations: map[string]storage.Destination{"folder": &dyingDestination{w.packages, p}},
+		Destinations: map[string]dsr.Destination{"folder": {Storage: &dyingDestination{w.packages, p}}},
 		Store:        &dyingStore{w.store, p}, Keyring: w.keyring, Spool: &dyingSpool{w.spool, p}, Notifier: w.notifier,
 		Clock: w.clock.Now, NewID: func() string { return "r1" },
 		Logger: slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -94,7 +94,7 @@ func panicking(t *testing.T) (*world, *faulty, dsr.Config) {
 	c := w.config(nil, policy(accessRule(), erasureRule("null_rewrite", "user.name")))
 	c.Connections[0].Connector, c.Notifier, c.Progress = f, f, f.progress
 	c.Store, c.Spool = &faultyStore{c.Store, f}, &faultySpool{c.Spool, f}
-	c.Destinations["folder"] = &faultyDestination{c.Destinations["folder"], f}
+	c.Destinations["folder"] = dsr.Destination{Storage: &faultyDestination{c.Destinations["folder"].Storage, f}}
 	return w, f, c
 }
 

@@ -34,7 +34,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 			{Key: "b", Datasets: []string{"shop", "nothing"}},
 			{Key: "b", Connector: db},
 		},
-		Destinations: map[string]storage.Destination{"nil": nil, "folder": storage.NewFolder(t.TempDir(), nil)},
+		Destinations: map[string]dsr.Destination{"nil": {}, "folder": {Storage: storage.NewFolder(t.TempDir(), nil)}},
 		Policies: []graph.Policy{
 			{Key: "p", Rules: []graph.Rule{
 				{Key: "a/b", Action: graph.Access, Targets: []graph.Category{"user.nme"}},
@@ -49,7 +49,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 	require.ErrorAs(t, err, &config)
 	require.Equal(t, `dsr: the configuration has 18 fault(s):
 	SharedRows is "share"; it is one of erase, keep, refuse
-	destination "nil" is nil
+	destination "nil" has no Storage
 	test.yml:10:13: error: shop:customers.email: mask: strategy "string_rewrite": rewrite_value is missing; unknown key "colour"; the keys are rewrite_value, format_preservation
 	connection 1 has no Key
 	connection "b" has no Connector

@@ -190,7 +190,7 @@ func TestSeveralRulesGoToSeveralDestinations(t *testing.T) {
 		graph.Rule{Key: "names", Action: graph.Access, Targets: []graph.Category{"user.name"}, Destination: "folder"},
 		graph.Rule{Key: "texts", Action: graph.Access, Targets: []graph.Category{"user.content"}, Destination: "other"},
 	))
-	c.Destinations["other"] = &dyingDestination{other, &process{}}
+	c.Destinations["other"] = dsr.Destination{Storage: &dyingDestination{other, &process{}}}
 	e := newEngine(t, c)
 	submit(t, e, "email", "ada@example.com")
 	req, err := e.Requests().Advance(t.Context(), "r1")

@@ -83,7 +83,7 @@ func TestAccessThenErase(t *testing.T) {
 		Policies: []graph.Policy{{Key: "erase", Rules: []graph.Rule{
 			accessRule(), erasureRule("hash", "user.name", "user.contact", "user.content"),
 		}}},
-		Destinations: map[string]storage.Destination{"folder": storage.NewFolder(dir, nil)},
+		Destinations: map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(dir, nil)}},
 		Store:        memory.NewStore(), Keyring: dsr.NewEphemeralKeyring(), Spool: memory.NewSpool(),
 		NewID: func() string { return "request-1" },
 	})

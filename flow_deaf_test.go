@@ -50,7 +50,7 @@ func TestDeafDestination(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t, dsr.Flow{}, func(c *dsr.Config) {
-			c.Destinations = map[string]storage.Destination{"folder": deafDestination{}}
+			c.Destinations = map[string]dsr.Destination{"folder": {Storage: deafDestination{}}}
 			c.Clock = time.Now
 		})
 		o.submitted(t, submission("access", "ada@example.com"))

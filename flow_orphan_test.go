@@ -32,7 +32,7 @@ func TestOrphanedPackageExpires(t *testing.T) {
 			folder, p := t.TempDir(), &process{}
 			o := newOffice(t, dsr.Flow{}, func(config *dsr.Config) {
 				config.Retention = c.rules
-				config.Destinations = map[string]storage.Destination{"folder": storage.NewFolder(folder, nil)}
+				config.Destinations = map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(folder, nil)}}
 			})
 			o.submitted(t, submission(c.policy, "ada@example.com"))
 

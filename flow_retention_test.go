@@ -21,7 +21,7 @@ func ended(t *testing.T, rules dsr.Retention) (o *office, folder string) {
 	folder = t.TempDir()
 	o = newOffice(t, dsr.Flow{}, func(c *dsr.Config) {
 		c.Retention = rules
-		c.Destinations = map[string]storage.Destination{"folder": storage.NewFolder(folder, nil)}
+		c.Destinations = map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(folder, nil)}}
 	})
 	s := submission("both", "ada@example.com")
 	s.By = clerk
@@ -313,7 +313,7 @@ func TestPackageThatCannotBeRemovedNow(t *testing.T) {
 	folder := &brokenFolder{storage.NewFolder(dir, nil), errors.New("read-only file system")}
 	o := newOffice(t, dsr.Flow{}, func(c *dsr.Config) {
 		c.Retention = dsr.Retention{Packages: time.Hour, Identities: time.Hour}
-		c.Destinations = map[string]storage.Destination{"folder": folder}
+		c.Destinations = map[string]dsr.Destination{"folder": {Storage: folder}}
 	})
 	o.submitted(t, submission("both", "ada@example.com"))
 	o.advanced(t, "r1", dsr.StatusComplete)

@@ -49,8 +49,9 @@ type PackageOutcome struct {
 	Rule string `json:"rule"`
 	// Destination is the key of the storage destination.
 	Destination string `json:"destination"`
-	// Name is the name of the package there.
-	Name string `json:"name"`
+	// Name is the name of the package there, Manifest that of its manifest.
+	Name     string `json:"name"`
+	Manifest string `json:"manifest"`
 	// Bytes is its size and SHA256 its digest in hexadecimal digits.
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`

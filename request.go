@@ -105,6 +105,12 @@ type Submission struct {
 	// Location is where the data subject is: a country by ISO 3166-1, such
 	// as "FR", or a part of it by ISO 3166-2, such as "US-CA".
 	Location string
+	// Locale is the language that the data subject reads, by BCP 47, such
+	// as "de" or "pt-BR". Defaults to English.
+	Locale string
+	// Encryption says how the packages are encrypted. What cannot be done
+	// is refused.
+	Encryption Encryption
 	// Verified says that the host knows the data subject for who they claim
 	// to be, as after a log-in: no code is sent.
 	Verified bool

@@ -3,7 +3,6 @@ package dsr
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/lifecycle"
-	"github.com/godsr/dsr/internal/seal"
 	"github.com/godsr/dsr/internal/value"
 )
 
@@ -33,6 +31,9 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	if _, err := e.freeze(s.Policy, s.Identities.Kinds()); err != nil {
 		return nil, err
 	}
+	if err := e.encryptable(&s); err != nil {
+		return nil, err
+	}
 	if err := e.fits(ctx); err != nil {
 		return nil, err
 	}
@@ -50,7 +51,7 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	if flow.Timeframe > 0 {
 		rec.DeadlineAt = rec.RequestedAt.Add(flow.Timeframe)
 	}
-	if err := r.sealIdentities(ctx, rec, s.Identities); err != nil {
+	if err := r.sealSubject(ctx, rec, &s); err != nil {
 		return nil, err
 	}
 	d.state.Flow = flow.lifecycle(e.config.Retention, e.erases(s.Policy))
@@ -141,6 +142,9 @@ func (s *Submission) check() error {
 	if !validLocation(s.Location) {
 		fault("submission", "its location is no country by ISO 3166-1 of two letters, nor a part of one by ISO 3166-2, such as US-CA")
 	}
+	if !validLocale(s.Locale) {
+		fault("submission", "its locale is no language tag by BCP 47, such as de or pt-BR")
+	}
 	for _, kind := range s.Identities.Kinds() {
 		if len(s.Identities[kind]) == 0 {
 			fault("identity "+kind, "it has no value")
@@ -167,31 +171,6 @@ func validLocation(s string) bool {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	return country == "" && !divided || len(country) == 2 && is(country, letters) &&
 		(!divided || len(part) >= 1 && len(part) <= 3 && is(part, letters+"0123456789"))
-}
-
-func (r *Requests) sealIdentities(ctx context.Context, rec *Record, ids Identities) error {
-	c := &r.engine.config
-	key := make([]byte, seal.KeySize)
-	if err := r.engine.newKey(ctx, rec, keyIdentity, key); err != nil {
-		return err
-	}
-	plain, err := json.Marshal(map[string][]string(ids))
-	if err != nil {
-		return errors.New("dsr: the identities cannot be encoded")
-	}
-	if rec.Identity, err = seal.Seal(c.Random, key, plain, bound(rec.ID, keyIdentity)); err != nil {
-		return fmt.Errorf("dsr: seal the identities: %w", err)
-	}
-	for _, kind := range ids.Kinds() {
-		for _, v := range ids[kind] {
-			hash, err := r.engine.lookup(ctx, kind, v)
-			if err != nil {
-				return err
-			}
-			rec.Lookup = append(rec.Lookup, hash)
-		}
-	}
-	return nil
 }
 
 // lookup hashes an identity value for exact search, without regard to case

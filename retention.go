@@ -48,13 +48,17 @@ func (e *Engine) removePackages(ctx context.Context, rec *Record) (left int, err
 	}
 	var errs []error
 	for _, p := range append(res.Packages, res.Former...) {
-		remover, ok := e.config.Destinations[p.Destination].(storage.Remover)
+		remover, ok := e.config.Destinations[p.Destination].Storage.(storage.Remover)
 		if !ok {
 			left++
 			e.config.Logger.WarnContext(ctx, "an expired package stays: its destination cannot remove it", "request", rec.ID, "destination", p.Destination)
 			continue
 		}
-		if err := remover.Remove(ctx, p.Name); err != nil {
+		err := remover.Remove(ctx, p.Name)
+		if err == nil {
+			err = remover.Remove(ctx, p.Manifest)
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("dsr: remove the expired package of request %s from %s: %w", rec.ID, p.Destination, err))
 		}
 	}

@@ -56,7 +56,7 @@ func (f *fleet) engine(t testing.TB, policies ...graph.Policy) (*dsr.Engine, *ds
 	c := f.config(nil, policies...)
 	c.Clock = time.Now
 	c.Store, c.Spool = f.store, f.spool
-	c.Destinations = map[string]storage.Destination{"folder": f.delivery}
+	c.Destinations = map[string]dsr.Destination{"folder": {Storage: f.delivery}}
 	c.NewID = func() string { return fmt.Sprintf("r%03d", f.ids.Add(1)) }
 	c.Logger = slog.New(slog.NewTextHandler(f.logs, nil))
 	executor := dsr.NewLocalExecutor(nil)

@@ -31,7 +31,7 @@ func Example() {
 		Datasets:     datasets,
 		Connections:  []dsr.Connection{{Key: "shop", Connector: sqlconn.New(db, sqlconn.SQLite, nil), Datasets: []string{"shop"}}},
 		Policies:     []graph.Policy{{Key: "access", Rules: []graph.Rule{{Key: "all", Action: graph.Access, Targets: []graph.Category{"user"}}}}},
-		Destinations: map[string]storage.Destination{"folder": storage.NewFolder(packages, nil)},
+		Destinations: map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(packages, nil)}},
 		Store:        memory.NewStore(), Keyring: dsr.NewEphemeralKeyring(), // sqlitestore and your own keys in production
 	})
 	check(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -22,9 +23,33 @@ type Destination interface {
 
 // Remover is a destination whose files can be removed, for those that expire.
 type Remover interface {
-	// Remove removes the file of that name and, for a package, its manifest.
-	// It is no error that there is none.
+	// Remove removes the file of that name. It is no error that there is
+	// none.
 	Remove(ctx context.Context, name string) error
+}
+
+// Opener is a destination whose files can be read again, so that the host can
+// hand them over.
+type Opener interface {
+	// Open opens a file for reading; [fs.ErrNotExist] if there is none.
+	Open(ctx context.Context, name string) (File, error)
+}
+
+// File is a file of a destination that is read. It is used from one goroutine
+// at a time.
+type File interface {
+	io.ReadSeekCloser
+	// Size is in bytes.
+	Size() int64
+}
+
+// Linker is a destination that serves its files itself, to whoever has a link
+// that the destination signed.
+type Linker interface {
+	// Link returns an address under which the file can be downloaded until
+	// it expires, named for the person as given. Whether there is such a
+	// file is not checked.
+	Link(ctx context.Context, name string, expires time.Duration, fileName string) (string, error)
 }
 
 // Upload is one file on its way to a destination. It is used from one

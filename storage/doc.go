@@ -2,16 +2,15 @@
 // person, as one file, beside a manifest that says what the package holds and
 // what it lacks.
 //
-// A [JSON] writer streams the package into an [Upload] that a [Destination]
-// opened. Nothing is visible at the destination before the upload is
-// committed, so that nobody ever fetches half a package:
+// A [Format] says how: [JSON] for machines, [CSV] for spreadsheets, [HTML] for
+// people. [Create] starts a package, encrypted where it has to be, at a
+// [Destination]; nothing is visible there before Commit, so that nobody ever
+// fetches half of one:
 //
-//	up, err := folder.Create(ctx, "pri_1-access.json")
+//	p, err := storage.Create(ctx, folder, storage.PackageOptions{Name: "pri_1", Format: storage.HTML{}, About: about})
 //	...
-//	doc := storage.NewJSON(up)
-//	err = doc.Collection("shop:customer")
-//	err = doc.Row([]byte(`{"email":"..."}`))
-//	err = doc.Close()
-//	err = storage.WriteManifest(ctx, folder, "pri_1-access", manifest)
-//	err = up.Commit(ctx)
+//	defer p.Abort()
+//	err = p.Collection(&storage.Collection{Dataset: "shop", Name: "customer"})
+//	err = p.Row([]byte(`{"email":"..."}`))
+//	err = p.Commit(ctx, manifest)
 package storage

@@ -95,17 +95,41 @@ func (f *Folder) Remove(ctx context.Context, name string) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
-	manifest := strings.TrimSuffix(name, filepath.Ext(name)) + ManifestSuffix
-	for _, file := range []string{name, manifest} {
-		if err := os.Remove(filepath.Join(f.dir, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return f.fail("remove a file", err)
-		}
+	if err := os.Remove(filepath.Join(f.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return f.fail("remove a file", err)
 	}
 	if err := syncDir(f.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return f.fail("remove a file", err)
 	}
 	return nil
 }
+
+// Open implements [Opener].
+func (f *Folder) Open(ctx context.Context, name string) (File, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(filepath.Join(f.dir, name))
+	if err != nil {
+		return nil, f.fail("open a file", err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, errors.Join(f.fail("open a file", err), file.Close())
+	}
+	return &folderFile{File: file, size: info.Size()}, nil
+}
+
+type folderFile struct {
+	*os.File
+	size int64
+}
+
+// Size implements [File].
+func (f *folderFile) Size() int64 { return f.size }
 
 // Sweep removes what crashed uploads left in the folder and returns how many
 // files those were. An upload that is still being written is left alone.

@@ -3,22 +3,20 @@ package storage
 import (
 	"bufio"
 	"bytes"
-	"cmp"
-	"crypto/sha256"
+	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
-	"strings"
 	"unicode/utf8"
 )
 
-// bufferSize is all that a package being written keeps in memory.
+// bufferSize is what a package being written keeps in memory.
 const bufferSize = 64 << 10
 
 // JSON writes a data package as one JSON document: an object with an array of
-// rows for every collection, one row on each line.
+// rows for every collection, one row on each line, and one of the files.
 //
 //	{
 //	  "shop:customer": [
@@ -27,78 +25,85 @@ const bufferSize = 64 << 10
 //	  "shop:orders": [
 //	    {"id":1},
 //	    {"id":2}
+//	  ],
+//	  "attachments": [
+//	    {"file_name":"letter.pdf","content_type":"application/pdf","content":"JVBERi0...","size":1024}
 //	  ]
 //	}
 //
-// A collection without rows is left out; a package without rows is {}. The
-// document ends with a line feed. After an error every further call returns
-// it.
+// A collection without rows is left out, as is an empty list of files; a package
+// without either is {}. The content of a file is in base64. The document ends
+// with a line feed.
 //
 // JSON is UTF-8. Text that a database holds in other bytes, as SQLite may,
 // cannot be shown in it: in the rows that the engine writes, U+FFFD stands for
 // each byte that is not UTF-8. Columns of bytes are in base64 and lose nothing.
-type JSON struct {
-	out    digest
+type JSON struct{}
+
+var _ KeyedFormat = JSON{}
+
+// Extension implements [Format].
+func (JSON) Extension() string { return ".json" }
+
+// Tabular implements [Format].
+func (JSON) Tabular() bool { return false }
+
+// NewWriter implements [Format].
+func (JSON) NewWriter(w io.Writer, _ *About) (Writer, error) {
+	return &jsonWriter{buf: bufio.NewWriterSize(w, bufferSize), first: true}, nil
+}
+
+// NewKeyedWriter implements [KeyedFormat]: the whole document is encrypted.
+func (JSON) NewKeyedWriter(w io.Writer, _ *About, key []byte) (Writer, error) {
+	k, err := newKeyedWriter(w, key)
+	if err != nil {
+		return nil, err
+	}
+	return &jsonWriter{buf: bufio.NewWriterSize(k, bufferSize), keyed: k, first: true}, nil
+}
+
+type jsonWriter struct {
 	buf    *bufio.Writer
-	key    string // the collection that was started last
-	keyed  bool   // a collection was started
-	opened bool   // its array was opened, by its first row
-	first  bool   // no array was opened yet
+	keyed  *keyedWriter // nil where nothing is encrypted
+	order  keyOrder
+	opened bool // the array of the collection was opened, by its first row
+	first  bool // no array was opened yet
 	closed bool
 	rows   int64
+	files  []*Attachment
+	names  fileNames
 	err    error
 }
 
-// NewJSON returns a writer of a package to w. The document is complete after
-// Close, which does not close w.
-func NewJSON(w io.Writer) *JSON {
-	j := &JSON{out: digest{w: w, sum: sha256.New()}, first: true}
-	j.buf = bufio.NewWriterSize(&j.out, bufferSize)
-	return j
-}
-
-// CompareKeys orders the keys of collections as a package holds them: by
-// dataset (up to the first colon), then by collection.
-func CompareKeys(a, b string) int {
-	datasetA, collectionA, _ := strings.Cut(a, ":")
-	datasetB, collectionB, _ := strings.Cut(b, ":")
-	return cmp.Or(cmp.Compare(datasetA, datasetB), cmp.Compare(collectionA, collectionB), cmp.Compare(a, b))
-}
-
-// Collection starts the next collection. Its key is "dataset:collection"; keys
-// must come in the order of [CompareKeys], each once.
-func (j *JSON) Collection(key string) error {
+// Collection implements [Writer].
+func (j *jsonWriter) Collection(c *Collection) error {
 	switch {
 	case j.err != nil:
 		return j.err
 	case j.closed:
 		return errClosed
-	case !utf8.ValidString(key):
-		return j.fail(fmt.Errorf("storage: the key %q of a collection is not valid UTF-8", key))
-	case j.keyed && CompareKeys(key, j.key) <= 0:
-		return j.fail(fmt.Errorf("storage: collection %q comes after %q: keys must ascend, each once", key, j.key))
+	}
+	if err := j.order.next(c.Key()); err != nil {
+		return j.fail(err)
 	}
 	j.endArray()
-	j.key, j.keyed = key, true
 	return j.err
 }
 
-// Row adds a row to the collection that was started last: one object in JSON
-// without line feeds. It is written as it is; the caller answers for its being
-// valid JSON. The slice is not kept.
-func (j *JSON) Row(row []byte) error {
+// Row implements [Writer].
+func (j *jsonWriter) Row(row []byte) error {
 	switch {
 	case j.err != nil:
 		return j.err
 	case j.closed:
 		return errClosed
-	case !j.keyed:
-		return j.fail(errors.New("storage: a row comes before the first collection"))
-	case len(row) < 2 || row[0] != '{' || row[len(row)-1] != '}' || bytes.IndexByte(row, '\n') >= 0:
-		return j.fail(fmt.Errorf("storage: row %d of the package, in collection %q, is not one JSON object on one line", j.rows+1, j.key))
+	}
+	if err := j.order.row(row, j.rows); err != nil {
+		return j.fail(err)
 	}
 	if !j.opened {
-		j.openArray()
+		j.openArray(j.order.key)
+		j.opened = true
 	} else {
 		j.write(",\n    ")
 	}
@@ -111,45 +116,80 @@ func (j *JSON) Row(row []byte) error {
 	return j.err
 }
 
-// Close ends the document and flushes it. Closing again does nothing.
-func (j *JSON) Close() error {
+// Attach implements [Writer].
+func (j *jsonWriter) Attach(a *Attachment) (string, error) {
+	switch {
+	case j.err != nil:
+		return "", j.err
+	case j.closed:
+		return "", errClosed
+	}
+	j.files = append(j.files, a)
+	return j.names.attachment(a.Name), nil
+}
+
+// Close implements [Writer].
+func (j *jsonWriter) Close(ctx context.Context, _ []ManifestCollection) error {
 	if j.err != nil || j.closed {
 		return j.err
 	}
 	j.closed = true
 	j.endArray()
+	if err := j.attachments(ctx); err != nil {
+		return j.fail(err)
+	}
 	if j.first {
 		j.write("{}\n")
 	} else {
 		j.write("\n}\n")
 	}
 	if j.err == nil {
-		if err := j.buf.Flush(); err != nil {
-			return j.fail(err)
-		}
+		j.err = j.buf.Flush()
+	}
+	if j.err == nil && j.keyed != nil {
+		j.err = j.keyed.Close()
 	}
 	return j.err
 }
 
-// Bytes counts what was written so far, buffered bytes included.
-func (j *JSON) Bytes() int64 { return j.out.n + int64(j.buf.Buffered()) }
+// Rows implements [Writer].
+func (j *jsonWriter) Rows() int64 { return j.rows }
 
-// Rows counts the rows of all collections.
-func (j *JSON) Rows() int64 { return j.rows }
-
-// Sum returns the SHA-256 digest of the document once it is closed. Before
-// that it is nil.
-func (j *JSON) Sum() []byte {
-	if !j.closed || j.err != nil {
-		return nil
+// attachments writes the files.
+func (j *jsonWriter) attachments(ctx context.Context) error {
+	if len(j.files) == 0 {
+		return j.err
 	}
-	return j.out.sum.Sum(nil)
+	j.openArray("attachments")
+	for i, a := range j.files {
+		if i > 0 {
+			j.write(",\n    ")
+		}
+		head, err := encode(struct {
+			Name string `json:"file_name"`
+			Type string `json:"content_type"`
+			Path string `json:"path"`
+		}{a.Name, a.mediaType(), j.names.attached[i]}, "")
+		if err != nil {
+			return err
+		}
+		j.write(string(bytes.TrimSuffix(bytes.TrimSpace(head), []byte("}"))) + `,"content":"`)
+		enc := base64.NewEncoder(base64.StdEncoding, j.buf)
+		n, err := a.copyTo(ctx, enc)
+		if err != nil {
+			return err
+		}
+		if err := enc.Close(); err != nil {
+			return err
+		}
+		j.write(fmt.Sprintf(`","size":%d}`, n))
+	}
+	j.write("\n  ]")
+	return j.err
 }
 
-var errClosed = errors.New("storage: the package is closed")
-
-func (j *JSON) openArray() {
-	name, err := encode(j.key, "")
+func (j *jsonWriter) openArray(key string) {
+	name, err := encode(key, "")
 	if err != nil {
 		j.err = err
 		return
@@ -161,40 +201,96 @@ func (j *JSON) openArray() {
 	}
 	j.write(string(bytes.TrimSpace(name)))
 	j.write(": [\n    ")
-	j.first, j.opened = false, true
+	j.first = false
 }
 
-func (j *JSON) endArray() {
+func (j *jsonWriter) endArray() {
 	if j.opened {
 		j.write("\n  ]")
 	}
 	j.opened = false
 }
 
-func (j *JSON) write(s string) {
+func (j *jsonWriter) write(s string) {
 	if j.err == nil {
 		_, j.err = j.buf.WriteString(s)
 	}
 }
 
-func (j *JSON) fail(err error) error {
+func (j *jsonWriter) fail(err error) error {
 	j.err = err
 	return err
 }
 
-// digest counts and hashes what reaches a writer.
-type digest struct {
-	w   io.Writer
-	sum hash.Hash
-	n   int64
+var errClosed = errors.New("storage: the package is closed")
+
+// keyOrder holds the writers of all formats to one use.
+type keyOrder struct {
+	key   string // the collection that was started last
+	begun bool
 }
 
-func (d *digest) Write(p []byte) (int, error) {
-	n, err := d.w.Write(p)
-	d.sum.Write(p[:n])
-	d.n += int64(n)
-	return n, err
+// next says why a collection cannot come next.
+func (o *keyOrder) next(key string) error {
+	if !utf8.ValidString(key) {
+		return fmt.Errorf("storage: the key %q of a collection is not valid UTF-8", key)
+	}
+	if o.begun && CompareKeys(key, o.key) <= 0 {
+		return fmt.Errorf("storage: collection %q comes after %q: keys must ascend, each once", key, o.key)
+	}
+	o.key, o.begun = key, true
+	return nil
 }
+
+// row says why a row cannot come next.
+func (o *keyOrder) row(row []byte, before int64) error {
+	if !o.begun {
+		return errors.New("storage: a row comes before the first collection")
+	}
+	if len(row) < 2 || row[0] != '{' || row[len(row)-1] != '}' || bytes.IndexByte(row, '\n') >= 0 {
+		return fmt.Errorf("storage: row %d of the package, in collection %q, is not one JSON object on one line", before+1, o.key)
+	}
+	return nil
+}
+
+// mediaType is that of the file, whose default is filled in.
+func (a *Attachment) mediaType() string {
+	if a.Type == "" {
+		return "application/octet-stream"
+	}
+	return a.Type
+}
+
+// copyTo writes the file's content and returns its size in bytes.
+func (a *Attachment) copyTo(ctx context.Context, w io.Writer) (n int64, err error) {
+	r, err := a.Open(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("storage: open a file for the package: %w", err)
+	}
+	defer func() {
+		if e := r.Close(); err == nil && e != nil {
+			err = fmt.Errorf("storage: read a file for the package: %w", e)
+		}
+	}()
+	if n, err = io.Copy(w, readerOf(ctx, r)); err != nil {
+		return n, fmt.Errorf("storage: copy a file into the package: %w", err)
+	}
+	return n, nil
+}
+
+// readerOf ends with its context.
+func readerOf(ctx context.Context, r io.Reader) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, context.Cause(ctx)
+		}
+		return r.Read(p)
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // encode is JSON as a person reads it: no escapes for <, > and &.
 func encode(v any, indent string) ([]byte, error) {

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,21 @@ import (
 
 	"github.com/godsr/dsr/storage"
 )
+
+// jsonTo writes a package as JSON.
+func jsonTo(w io.Writer) storage.Writer {
+	doc, err := storage.JSON{}.NewWriter(w, &storage.About{})
+	if err != nil {
+		panic(err)
+	}
+	return doc
+}
+
+// named is a collection by its key.
+func named(key string) *storage.Collection {
+	dataset, name, _ := strings.Cut(key, ":")
+	return &storage.Collection{Dataset: dataset, Name: name}
+}
 
 // collection is one collection that a test writes.
 type collection struct {
@@ -64,23 +80,19 @@ func TestJSONBytes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			doc := storage.NewJSON(&out)
+			doc := jsonTo(&out)
 			for _, c := range test.in {
-				require.NoError(t, doc.Collection(c.key))
+				require.NoError(t, doc.Collection(named(c.key)))
 				for _, row := range c.rows {
 					require.NoError(t, doc.Row([]byte(row)))
 				}
 			}
-			require.Nil(t, doc.Sum())
-			require.NoError(t, doc.Close())
-			require.NoError(t, doc.Close(), "closing again does nothing")
+			require.NoError(t, doc.Close(context.Background(), nil))
+			require.NoError(t, doc.Close(context.Background(), nil), "closing again does nothing")
 
 			require.Equal(t, test.want, out.String())
 			require.True(t, json.Valid(out.Bytes()))
 			require.Equal(t, test.rows, doc.Rows())
-			require.Equal(t, int64(out.Len()), doc.Bytes())
-			sum := sha256.Sum256(out.Bytes())
-			require.Equal(t, sum[:], doc.Sum())
 		})
 	}
 }
@@ -88,50 +100,55 @@ func TestJSONBytes(t *testing.T) {
 func TestJSONRefuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		write func(*storage.JSON) error
+		write func(storage.Writer) error
 		want  string
 	}{
 		"the same key twice": {
-			func(j *storage.JSON) error { return errors.Join(j.Collection("a:b"), j.Collection("a:b")) },
+			func(j storage.Writer) error {
+				return errors.Join(j.Collection(named("a:b")), j.Collection(named("a:b")))
+			},
 			`storage: collection "a:b" comes after "a:b": keys must ascend, each once`,
 		},
 		"a key that goes back": {
-			func(j *storage.JSON) error { return errors.Join(j.Collection("shop-2:a"), j.Collection("shop:b")) },
+			func(j storage.Writer) error {
+				return errors.Join(j.Collection(named("shop-2:a")), j.Collection(named("shop:b")))
+			},
 			`storage: collection "shop:b" comes after "shop-2:a": keys must ascend, each once`,
 		},
 		"a key that is no text": {
-			func(j *storage.JSON) error { return j.Collection("a:\xff") },
+			func(j storage.Writer) error { return j.Collection(named("a:\xff")) },
 			`storage: the key "a:\xff" of a collection is not valid UTF-8`,
 		},
 		"a row before a collection": {
-			func(j *storage.JSON) error { return j.Row([]byte(`{}`)) },
+			func(j storage.Writer) error { return j.Row([]byte(`{}`)) },
 			"storage: a row comes before the first collection",
 		},
 		"a row that is no object": {
-			func(j *storage.JSON) error { return errors.Join(j.Collection("a:b"), j.Row([]byte(`["secret"]`))) },
+			func(j storage.Writer) error {
+				return errors.Join(j.Collection(named("a:b")), j.Row([]byte(`["secret"]`)))
+			},
 			`storage: row 1 of the package, in collection "a:b", is not one JSON object on one line`,
 		},
 		"an empty row": {
-			func(j *storage.JSON) error { return errors.Join(j.Collection("a:b"), j.Row(nil)) },
+			func(j storage.Writer) error { return errors.Join(j.Collection(named("a:b")), j.Row(nil)) },
 			`storage: row 1 of the package, in collection "a:b", is not one JSON object on one line`,
 		},
 		"a row on two lines": {
-			func(j *storage.JSON) error { return errors.Join(j.Collection("a:b"), j.Row([]byte("{\n}"))) },
+			func(j storage.Writer) error { return errors.Join(j.Collection(named("a:b")), j.Row([]byte("{\n}"))) },
 			`storage: row 1 of the package, in collection "a:b", is not one JSON object on one line`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			doc := storage.NewJSON(io.Discard)
+			doc := jsonTo(io.Discard)
 			require.EqualError(t, test.write(doc), test.want)
-			require.EqualError(t, doc.Close(), test.want, "the error stays")
-			require.Nil(t, doc.Sum())
+			require.EqualError(t, doc.Close(context.Background(), nil), test.want, "the error stays")
 		})
 	}
 
-	doc := storage.NewJSON(io.Discard)
-	require.NoError(t, doc.Close())
-	require.EqualError(t, doc.Collection("a:b"), "storage: the package is closed")
+	doc := jsonTo(io.Discard)
+	require.NoError(t, doc.Close(context.Background(), nil))
+	require.EqualError(t, doc.Collection(named("a:b")), "storage: the package is closed")
 	require.EqualError(t, doc.Row([]byte(`{}`)), "storage: the package is closed")
 }
 
@@ -141,15 +158,15 @@ func TestJSONWriterFails(t *testing.T) {
 	t.Parallel()
 	full := errors.New("disk full")
 	row := []byte(`{"text":"` + strings.Repeat("x", 50_000) + `"}`)
-	write := func(w io.Writer) (*storage.JSON, error) {
-		doc := storage.NewJSON(w)
-		err := doc.Collection("a:b")
+	write := func(w io.Writer) (storage.Writer, error) {
+		doc := jsonTo(w)
+		err := doc.Collection(named("a:b"))
 		for range 3 {
 			if err == nil {
 				err = doc.Row(row)
 			}
 		}
-		return doc, errors.Join(err, doc.Close())
+		return doc, errors.Join(err, doc.Close(context.Background(), nil))
 	}
 	var whole bytes.Buffer
 	_, err := write(&whole)
@@ -158,7 +175,6 @@ func TestJSONWriterFails(t *testing.T) {
 		doc, err := write(&limited{room: room, err: full})
 		require.ErrorIs(t, err, full, "room for %d bytes", room)
 		require.ErrorIs(t, doc.Row(row), full)
-		require.Nil(t, doc.Sum())
 	}
 	_, err = write(&limited{room: whole.Len(), err: full})
 	require.NoError(t, err)
@@ -187,14 +203,14 @@ func TestJSONFlatMemory(t *testing.T) {
 	allocated := func(rows int) uint64 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		doc := storage.NewJSON(io.Discard)
-		require.NoError(t, doc.Collection("a:b"))
+		doc := jsonTo(io.Discard)
+		require.NoError(t, doc.Collection(named("a:b")))
 		for range rows {
 			if err := doc.Row(row); err != nil {
 				require.NoError(t, err)
 			}
 		}
-		require.NoError(t, doc.Close())
+		require.NoError(t, doc.Close(context.Background(), nil))
 		require.Equal(t, int64(rows), doc.Rows())
 		runtime.ReadMemStats(&after)
 		return after.TotalAlloc - before.TotalAlloc
@@ -204,13 +220,13 @@ func TestJSONFlatMemory(t *testing.T) {
 
 func ExampleJSON() {
 	var out strings.Builder
-	doc := storage.NewJSON(&out)
-	_ = doc.Collection("shop:customer")
+	doc := jsonTo(&out)
+	_ = doc.Collection(named("shop:customer"))
 	_ = doc.Row([]byte(`{"id":7,"city":"Oslo"}`))
-	_ = doc.Collection("shop:orders")
+	_ = doc.Collection(named("shop:orders"))
 	_ = doc.Row([]byte(`{"id":1}`))
 	_ = doc.Row([]byte(`{"id":2}`))
-	_ = doc.Close()
+	_ = doc.Close(context.Background(), nil)
 	fmt.Print(out.String())
 	// Output:
 	// {

@@ -2,9 +2,9 @@ package storage_test
 
 import (
 	"context"
-	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,37 +15,51 @@ import (
 
 // deliver writes a package and its manifest in the documented order.
 func deliver(ctx context.Context, dest storage.Destination, inspect func()) error {
-	up, err := dest.Create(ctx, "r1-access.json")
+	p, err := storage.Create(ctx, watched{dest, inspect}, storage.PackageOptions{Name: "r1-access", About: &storage.About{}})
 	if err != nil {
 		return err
 	}
-	defer func() { _ = up.Abort() }()
-	doc := storage.NewJSON(up)
-	if err := doc.Collection("shop:customer"); err != nil {
+	defer func() { _ = p.Abort() }()
+	if err := p.Collection(named("shop:customer")); err != nil {
 		return err
 	}
-	if err := doc.Row([]byte(`{"id":7}`)); err != nil {
+	if err := p.Row([]byte(`{"id":7}`)); err != nil {
 		return err
 	}
-	if err := doc.Close(); err != nil {
-		return err
-	}
-	if err := storage.WriteManifest(ctx, dest, "r1-access", &storage.Manifest{
+	return p.Commit(ctx, &storage.Manifest{
 		RequestID: "r1", Policy: "access_and_erasure", Rule: "access",
 		Created: time.Date(2026, 3, 1, 13, 0, 0, 5000, time.FixedZone("", 3600)),
-		Package: "r1-access.json",
-		Bytes:   doc.Bytes(), SHA256: hex.EncodeToString(doc.Sum()), Rows: doc.Rows(),
 		Collections: []storage.ManifestCollection{
 			{Address: "shop:customer", State: storage.StateDone, Rows: 1},
 			{Address: "shop:orders", State: storage.StateDone},
 			{Address: "shop:visits", State: storage.StateSkipped, Message: "no <phone> was given"},
 			{Address: "shop:wishes", State: storage.StateFailed, Message: "the database does not answer"},
 		},
-	}); err != nil {
-		return err
+	})
+}
+
+// watched inspects a destination before the package becomes visible.
+type watched struct {
+	storage.Destination
+	inspect func()
+}
+
+func (w watched) Create(ctx context.Context, name string) (storage.Upload, error) {
+	up, err := w.Destination.Create(ctx, name)
+	if err != nil || strings.HasSuffix(name, storage.ManifestSuffix) {
+		return up, err
 	}
-	inspect()
-	return up.Commit(ctx)
+	return watchedUpload{up, w.inspect}, nil
+}
+
+type watchedUpload struct {
+	storage.Upload
+	inspect func()
+}
+
+func (u watchedUpload) Commit(ctx context.Context) error {
+	u.inspect()
+	return u.Upload.Commit(ctx)
 }
 
 func TestManifestBytesAndOrder(t *testing.T) {

@@ -66,7 +66,7 @@ func (h *host) start(t testing.TB, keyring dsr.Keyring) *dsr.Requests {
 			{Key: "access", Action: graph.Access, Targets: []graph.Category{"user"}},
 			{Key: "erasure", Action: graph.Erasure, Targets: []graph.Category{"user.name"}, Masking: &graph.Masking{Strategy: "null_rewrite"}},
 		}}},
-		Destinations: map[string]storage.Destination{"folder": storage.NewFolder(h.dir, nil)},
+		Destinations: map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(h.dir, nil)}},
 		Store:        h.store, Keyring: keyring, Spool: h.spool,
 		NewID: func() string { h.made++; return "request-" + strconv.Itoa(h.made) },
 	})

@@ -64,7 +64,7 @@ func newEngine(a *app, notifier dsr.Notifier) (*dsr.Engine, error) {
 	config.Connections = []dsr.Connection{
 		{Key: "shop", Connector: sqlconn.New(a.db.DB, a.db.dialect, nil), Datasets: []string{"shop"}},
 	}
-	config.Destinations = map[string]storage.Destination{"folder": storage.NewFolder(a.path("packages"), nil)}
+	config.Destinations = map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(a.path("packages"), nil)}}
 	config.Store = a.store
 	config.Spool = dsr.NewDirSpool(a.path("spool"))
 	config.Notifier = notifier

@@ -303,7 +303,7 @@ func TestFlowInProcess(t *testing.T) {
 	config, err := privacyConfig(0)
 	require.NoError(t, err)
 	config.Connections = []dsr.Connection{{Key: "shop", Connector: shop, Datasets: []string{"shop"}}}
-	config.Destinations = map[string]storage.Destination{"folder": storage.NewFolder(t.TempDir(), nil)}
+	config.Destinations = map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(t.TempDir(), nil)}}
 	config.Store, config.Spool, config.Keyring = memory.NewStore(), memory.NewSpool(), dsr.NewEphemeralKeyring()
 	config.Notifier = make(notices, 100)
 	engine, err := dsr.New(config)

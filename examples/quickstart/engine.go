@@ -53,7 +53,7 @@ func newEngine(store dsr.Store, dir string, shop, crm *database, progress func(c
 			{Key: "crm.db", Connector: sqlconn.New(crm.DB, sqlconn.SQLite, nil), Datasets: []string{"crm"}},
 		},
 		Policies:     policies(),
-		Destinations: map[string]storage.Destination{"folder": storage.NewFolder(filepath.Join(dir, "packages"), nil)},
+		Destinations: map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(filepath.Join(dir, "packages"), nil)}},
 		Store:        store,
 		Keyring:      keyring,
 		Spool:        dsr.NewDirSpool(filepath.Join(dir, "spool")),

@@ -71,7 +71,7 @@ dataset:
 		Datasets:     datasets,
 		Connections:  []dsr.Connection{{Key: "shop", Connector: d.people, Datasets: []string{"shop"}, Concurrency: 16}},
 		Policies:     []graph.Policy{{Key: "access", Rules: []graph.Rule{{Key: "access", Action: graph.Access, Targets: []graph.Category{"user"}}}}},
-		Destinations: map[string]storage.Destination{"nobody": nobody{}},
+		Destinations: map[string]dsr.Destination{"nobody": {Storage: nobody{}}},
 		Store:        store, Keyring: openKeyring{}, Spool: memory.NewSpool(), Executor: executor,
 		Flow:  dsr.Flow{CoolingOff: o.CoolingOff},
 		Retry: dsr.Retry{After: o.RetryAfter, Limit: o.RetryAfter},

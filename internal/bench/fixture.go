@@ -33,7 +33,7 @@ func Engine(db *sql.DB, datasets []*graph.Dataset, dir, spool string, erase ...g
 			Key: "postgres", Connector: sqlconn.New(db, sqlconn.PostgreSQL, nil), Datasets: []string{datasets[0].Key}, Concurrency: 16,
 		}},
 		Policies:     policies,
-		Destinations: map[string]storage.Destination{"folder": storage.NewFolder(dir, nil)},
+		Destinations: map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(dir, nil)}},
 		Store:        memory.NewStore(),
 		Keyring:      dsr.NewEphemeralKeyring(),
 		Spool:        dsr.NewDirSpool(spool),

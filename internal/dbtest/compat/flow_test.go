@@ -50,7 +50,7 @@ func newFlow(t *testing.T, p graph.Policy, datasets []*graph.Dataset, connection
 	dir := t.TempDir()
 	engine, err := dsr.New(dsr.Config{
 		Datasets: datasets, Connections: connections, Policies: []graph.Policy{p}, Taxonomy: taxonomy(t),
-		Destinations: map[string]storage.Destination{"folder": storage.NewFolder(dir, nil)},
+		Destinations: map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(dir, nil)}},
 		Store:        memory.NewStore(), Spool: memory.NewSpool(), Keyring: dsr.NewEphemeralKeyring(),
 	})
 	require.NoError(t, err)

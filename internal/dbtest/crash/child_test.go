@@ -137,7 +137,7 @@ func (t *task) engine(store dsr.Store, shopDB, crmDB *sql.DB) (*dsr.Engine, erro
 			{Key: "crm", Connector: sqlconn.New(crmDB, t.Dialect, nil), Datasets: []string{"crm"}},
 		},
 		Policies:     []graph.Policy{forget()},
-		Destinations: map[string]storage.Destination{"folder": storage.NewFolder(filepath.Join(t.Dir, "packages"), nil)},
+		Destinations: map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(filepath.Join(t.Dir, "packages"), nil)}},
 		Store:        store, Keyring: keyring, Spool: dsr.NewDirSpool(filepath.Join(t.Dir, "spool")),
 		Limits: dsr.Limits{ChunkRows: chunkRows}, Lease: cmp.Or(t.Lease, lease),
 		Clock: func() time.Time { return time.Now().Add(t.Ahead) }, NewID: func() string { return requestID },

@@ -136,7 +136,7 @@ func crossEngine(t *testing.T, dir string, connectors map[string]dsr.Connector) 
 			},
 			{Key: "null", Action: graph.Erasure, Targets: []graph.Category{"user.device"}, Masking: &graph.Masking{Strategy: "null_rewrite"}},
 		}}},
-		Destinations: map[string]storage.Destination{"folder": storage.NewFolder(dir, nil)},
+		Destinations: map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(dir, nil)}},
 		Store:        memory.NewStore(), Keyring: dsr.NewEphemeralKeyring(), Spool: memory.NewSpool(),
 	})
 	require.NoError(t, err)

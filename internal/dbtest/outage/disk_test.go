@@ -69,7 +69,7 @@ func TestDiskIsFull(t *testing.T) {
 		t.Parallel()
 		d := disk(t, 8)
 		w := newWorld(t, setup{long: long, packageDir: filepath.Join(d.dir, "packages"), wrap: func(c *dsr.Config) {
-			c.Destinations["folder"] = &fullFolder{c.Destinations["folder"], d}
+			c.Destinations["folder"] = dsr.Destination{Storage: &fullFolder{c.Destinations["folder"].Storage, d}}
 		}})
 		w.overflow(d, "before deliver", 2)
 		w.waiting(2, "no space left on device")

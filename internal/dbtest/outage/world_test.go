@@ -208,7 +208,7 @@ func (w *world) config() dsr.Config {
 				access, erase("hash", "user.name", "user.contact.email"), erase("null_rewrite", "user.content", "user.contact.phone_number"),
 			}},
 		},
-		Destinations: map[string]storage.Destination{"folder": storage.NewFolder(w.setup.packageDir, nil)},
+		Destinations: map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(w.setup.packageDir, nil)}},
 		Store:        w.setup.store, Keyring: dsr.NewEphemeralKeyring(), Spool: dsr.NewDirSpool(w.setup.spoolDir),
 		Executor: dsr.NewLocalExecutor(&dsr.LocalExecutorOptions{
 			RetryAfter: 100 * time.Millisecond, RetryLimit: 500 * time.Millisecond,

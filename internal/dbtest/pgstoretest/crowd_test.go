@@ -156,7 +156,7 @@ func (c *crowd) run(t *testing.T, store func() dsr.Store) {
 					Masking: &graph.Masking{Strategy: "null_rewrite"},
 				}}},
 			},
-			Destinations: map[string]storage.Destination{"folder": storage.NewFolder(c.folder, nil)},
+			Destinations: map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(c.folder, nil)}},
 			Store:        store(), Keyring: keyring, Spool: dsr.NewDirSpool(spool),
 			Limits: dsr.Limits{ChunkRows: 2}, Poll: time.Second,
 		})

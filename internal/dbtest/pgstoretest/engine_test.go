@@ -66,7 +66,7 @@ func TestTwoEngines(t *testing.T) {
 				{Key: "access", Action: graph.Access, Targets: []graph.Category{"user"}},
 				{Key: "erase", Action: graph.Erasure, Targets: []graph.Category{"user.name", "user.content"}, Masking: &graph.Masking{Strategy: "null_rewrite"}},
 			}}},
-			Destinations: map[string]storage.Destination{"folder": storage.NewFolder(dir, nil)},
+			Destinations: map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(dir, nil)}},
 			Store:        store, Keyring: keyring, Spool: spool,
 		})
 		require.NoError(t, err)

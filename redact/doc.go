@@ -1,0 +1,3 @@
+// Package redact decides which names of datasets, collections and fields a data
+// package shows. Values are never changed.
+package redact
