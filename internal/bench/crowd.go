@@ -92,7 +92,7 @@ func Crowd(product string, one *dsr.Record, n int, now time.Time) []string {
 		columns, values = append(columns, column), append(values, column)
 	}
 	from := fmt.Sprintf(" FROM %s CROSS JOIN (SELECT * FROM %srequests WHERE id = '%s') AS one", series, table, one.ID)
-	person := "'" + CrowdPrefix + "-' || " + digitsOf(fmt.Sprintf("n / %d", CrowdEach)) + " || '@e'"
+	person := "'" + CrowdPrefix + "-' || " + digitsOf(fmt.Sprintf("n / %d", CrowdEach)) + " || '@E'"
 	return []string{
 		fmt.Sprintf("INSERT INTO %srequests (%s) SELECT %s%s", table, strings.Join(columns, ", "), strings.Join(values, ", "), from),
 		fmt.Sprintf("INSERT INTO %slookups (request_id, position, hash) SELECT %s, 0, %s FROM %s", table, id, blob(person), series),
