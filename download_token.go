@@ -140,7 +140,10 @@ func (l *Downloads) unseal(ctx context.Context, token string) (*linkToken, error
 		return nil, errToken
 	}
 	t := &linkToken{}
-	return t, t.decode(plain)
+	if err := t.decode(plain); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // clocksDiffer is how much later than others a process may believe that a link

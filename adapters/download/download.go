@@ -18,6 +18,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -80,7 +81,7 @@ func New(engine *dsr.Engine, opts *Options) http.Handler {
 	}
 	if h.opts.Rate > 0 {
 		if h.opts.Burst <= 0 {
-			h.opts.Burst = int(2*h.opts.Rate) + 1
+			h.opts.Burst = int(math.Ceil(2 * h.opts.Rate))
 		}
 		h.limiter = rate.NewLimiter(rate.Limit(h.opts.Rate), h.opts.Burst)
 	}
@@ -145,7 +146,7 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, token string) {
 		h.log(r, "redirected", d.RequestID)
 		return
 	}
-	defer d.Content.Close()
+	defer func() { _ = d.Content.Close() }() // it was only read
 	describe(w.Header(), d)
 	if r.Method == http.MethodPost { // what was used up is sent whole
 		r = r.Clone(r.Context())
