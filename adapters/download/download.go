@@ -106,7 +106,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed; allowed are "+methods, http.StatusMethodNotAllowed)
 	case h.limiter != nil && !h.limiter.Allow():
 		header.Set("Retry-After", "1")
-		h.tell(w, r, "", http.StatusTooManyRequests, busy)
+		h.pages.tell(w, r, http.StatusTooManyRequests, busy)
+		h.log(r, string(busy))
 	case r.Method == http.MethodPost:
 		h.send(w, r, token)
 	default:
@@ -122,12 +123,13 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, token string) {
 		h.refuse(w, r, err)
 	case d.Once:
 		h.pages.confirm(w, r, d)
-		h.log(r, "asked", d.RequestID)
+		h.log(r, "asked", "request", d.RequestID)
 	case r.Method == http.MethodHead:
 		describe(w.Header(), d)
 		w.Header().Set("Accept-Ranges", "bytes")
 		w.Header().Set("Content-Length", strconv.FormatInt(d.Size, 10))
 		w.WriteHeader(http.StatusOK)
+		h.log(r, "looked", "request", d.RequestID)
 	default:
 		h.send(w, r, token)
 	}
@@ -143,7 +145,7 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, token string) {
 	if d.URL != "" {
 		w.Header().Set("Location", d.URL)
 		w.WriteHeader(http.StatusSeeOther)
-		h.log(r, "redirected", d.RequestID)
+		h.log(r, "redirected", "request", d.RequestID)
 		return
 	}
 	defer func() { _ = d.Content.Close() }() // it was only read
@@ -160,7 +162,7 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, token string) {
 		h.opts.Logger.ErrorContext(r.Context(), "a download broke off", "request", d.RequestID, "error", content.err)
 		return
 	}
-	h.log(r, "sent", d.RequestID)
+	h.log(r, "sent", "request", d.RequestID)
 }
 
 // watched remembers why a package could not be read.
@@ -194,18 +196,15 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case r.Context().Err() != nil: // nobody is there to be told
 	default:
 		h.opts.Logger.ErrorContext(r.Context(), "a download failed", "error", err)
+		h.pages.tell(w, r, status, which)
+		return
 	}
-	h.tell(w, r, "", status, which)
-}
-
-// tell shows a page.
-func (h *handler) tell(w http.ResponseWriter, r *http.Request, requestID string, status int, which kind) {
 	h.pages.tell(w, r, status, which)
-	h.log(r, string(which), requestID)
+	h.log(r, string(which), "error", err)
 }
 
-func (h *handler) log(r *http.Request, outcome, requestID string) {
-	h.opts.Logger.InfoContext(r.Context(), "download", "outcome", outcome, "method", r.Method, "request", requestID)
+func (h *handler) log(r *http.Request, outcome string, more ...any) {
+	h.opts.Logger.InfoContext(r.Context(), "download", append([]any{"outcome", outcome, "method", r.Method}, more...)...)
 }
 
 // describe sets the headers that tell of a package.
