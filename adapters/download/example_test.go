@@ -22,7 +22,8 @@ import (
 
 func Example() {
 	ctx := context.Background()
-	engine, request := completeRequest(ctx)
+	engine, request, end := completeRequest(ctx)
+	defer end()
 
 	// In the server of the shop:
 	mux := http.NewServeMux()
@@ -41,7 +42,7 @@ func Example() {
 
 	fmt.Println(strings.Replace(mail, token, "…", 1))
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPost} { // a page, the data, and what is used up
-		fmt.Println(call(ctx, server.Handler, method, token))
+		fmt.Println(call(ctx, server, method, token))
 	}
 	// Output:
 	// Download your data until 2030-01-05:
@@ -58,20 +59,20 @@ func TestGuide(t *testing.T) {
 	require.NoError(t, err)
 	guide, err := os.ReadFile("../../docs/downloads.md")
 	require.NoError(t, err)
-	_, body, _ := strings.Cut(string(source), "completeRequest(ctx)\n\n")
+	_, body, _ := strings.Cut(string(source), "defer end()\n\n")
 	body, _, found := strings.Cut(body, "\n\tfmt.Println(strings.Replace(")
 	require.True(t, found)
 	require.Contains(t, string(guide), "```go"+strings.ReplaceAll("\n"+body, "\n\t", "\n")+"```\n")
 }
 
 // completeRequest is a shop whose clock stands still.
-func completeRequest(ctx context.Context) (*dsr.Engine, *dsr.Request) {
+func completeRequest(ctx context.Context) (engine *dsr.Engine, request *dsr.Request, end func()) {
 	datasets, _, err := graph.LoadFS(fstest.MapFS{"shop.yml": {Data: []byte(shopYAML)}}, []string{"*.yml"}, nil)
 	check(err)
 	dir, err := os.MkdirTemp("", "dsr-example-")
 	check(err)
 	rows := map[string][]map[string]any{"customers": {{"id": 1, "email": "nia.vale@example.com"}}}
-	engine, err := dsr.New(dsr.Config{
+	engine, err = dsr.New(dsr.Config{
 		Datasets:     datasets,
 		Connections:  []dsr.Connection{{Key: "shop", Connector: memory.NewConnector(rows, nil), Datasets: []string{"shop"}}},
 		Policies:     []graph.Policy{{Key: "access", Rules: []graph.Rule{{Key: "everything", Action: graph.Access, Targets: []graph.Category{"user"}}}}},
@@ -80,16 +81,16 @@ func completeRequest(ctx context.Context) (*dsr.Engine, *dsr.Request) {
 		Clock: func() time.Time { return begin },
 	})
 	check(err)
-	request, err := engine.Requests().Submit(ctx, dsr.Submission{Policy: "access", Identities: dsr.Identities{"email": {"nia.vale@example.com"}}})
+	request, err = engine.Requests().Submit(ctx, dsr.Submission{Policy: "access", Identities: dsr.Identities{"email": {"nia.vale@example.com"}}})
 	check(err)
 	request, err = engine.Requests().Advance(ctx, request.ID)
 	check(err)
-	return engine, request
+	return engine, request, func() { check(os.RemoveAll(dir)) }
 }
 
-func call(ctx context.Context, h http.Handler, method, token string) string {
+func call(ctx context.Context, s *http.Server, method, token string) string {
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, method, "/privacy/downloads/"+token, http.NoBody))
+	s.Handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, method, "/privacy/downloads/"+token, http.NoBody))
 	return fmt.Sprint(w.Code, " ", w.Header().Get("Content-Type"))
 }
 
