@@ -55,6 +55,7 @@ type Engine struct {
 	kinds       map[string]graph.IdentityKind
 	connections map[string]*connection // by dataset
 	requests    *Requests
+	downloads   *Downloads
 	runner      runner
 	fitted      atomic.Bool // the keyring is that of the store
 	submitting  sync.Mutex  // of requests that may be duplicates of each other
@@ -87,6 +88,7 @@ func New(config Config) (*Engine, error) {
 		return nil, err
 	}
 	e.requests = &Requests{engine: e}
+	e.downloads = &Downloads{engine: e}
 	if e.runner.executor = config.Executor; config.Executor == nil {
 		e.runner.executor = NewLocalExecutor(nil)
 	}
@@ -96,6 +98,9 @@ func New(config Config) (*Engine, error) {
 
 // Requests returns the verbs on privacy requests.
 func (e *Engine) Requests() *Requests { return e.requests }
+
+// Downloads returns the verbs on download links.
+func (e *Engine) Downloads() *Downloads { return e.downloads }
 
 // Plan works out how a policy is carried out for a request that brings the
 // given kinds of identity, such as "email". It touches no database. A

@@ -36,6 +36,12 @@ var (
 	// ErrChangedSince: rows were changed by others again and again, so
 	// that they could not be erased.
 	ErrChangedSince = errors.New("dsr: rows changed since they were collected")
+	// ErrLinkExpired: the download link is too old.
+	ErrLinkExpired = errors.New("dsr: the download link has expired")
+	// ErrLinkUsed: the download link worked once, and was used.
+	ErrLinkUsed = errors.New("dsr: the download link was used already")
+	// ErrPackageGone: the data package was removed, or replaced by another.
+	ErrPackageGone = errors.New("dsr: the data package is no longer there")
 	// ErrShredded: the key that sealed this was destroyed.
 	ErrShredded = errors.New("dsr: the key was shredded")
 )

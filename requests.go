@@ -246,6 +246,8 @@ type results struct {
 	// Former are packages that may lie at their destinations besides those:
 	// of an earlier run, or about to be written.
 	Former []PackageOutcome `json:"former,omitempty"`
+	// Opened are the download links that were opened and have not expired.
+	Opened []openedLink `json:"opened,omitempty"`
 }
 
 func (rec *Record) results() (results, error) {

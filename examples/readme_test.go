@@ -60,7 +60,7 @@ func TestReadmeShowsTheExample(t *testing.T) {
 }
 
 // documents are the files that the tests below hold.
-var documents = []string{"../README.md", "../docs/datasets.md", "../docs/erasure.md", "../docs/connectors.md", "../docs/operations.md"}
+var documents = []string{"../README.md", "../docs/datasets.md", "../docs/erasure.md", "../docs/connectors.md", "../docs/operations.md", "../docs/downloads.md"}
 
 // Every dataset in the documentation loads strictly, and all of one file make
 // one data map.

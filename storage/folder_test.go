@@ -3,6 +3,7 @@ package storage_test
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -247,6 +248,50 @@ func TestHostileNames(t *testing.T) {
 		put(t, folder, name, name)
 		require.Equal(t, name, content(t, dir, name))
 	}
+}
+
+// What was committed can be read again, from any place in it.
+func TestFolderOpen(t *testing.T) {
+	t.Parallel()
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "packages")
+	folder := storage.NewFolder(dir, nil)
+	_, err := folder.Open(t.Context(), "r1.json")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	put(t, folder, "r1.json", "hello world")
+	file, err := folder.Open(t.Context(), "r1.json")
+	require.NoError(t, err)
+	require.EqualValues(t, 11, file.Size())
+	for range 2 {
+		at, err := file.Seek(-5, io.SeekEnd)
+		require.NoError(t, err)
+		require.EqualValues(t, 6, at)
+		data, err := io.ReadAll(file)
+		require.NoError(t, err)
+		require.Equal(t, "world", string(data))
+	}
+	// Who reads an older file reads it to its end.
+	put(t, folder, "r1.json", "again")
+	require.NoError(t, folder.Remove(t.Context(), "r1.json"))
+	_, err = file.Seek(0, io.SeekStart)
+	require.NoError(t, err)
+	data, err := io.ReadAll(file)
+	require.NoError(t, err)
+	require.Equal(t, "hello world", string(data))
+	require.NoError(t, file.Close())
+
+	_, err = folder.Open(t.Context(), "r1.json")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NotContains(t, err.Error(), "r1")
+	require.NoError(t, os.WriteFile(filepath.Join(parent, "secret"), []byte("s"), 0o600))
+	for _, name := range []string{"../secret", "", ".", "a/b"} {
+		_, err = folder.Open(t.Context(), name)
+		require.ErrorContains(t, err, "the name cannot be used for a file")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = folder.Open(ctx, "r1.json")
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestFolderSweep(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/adapters/download"
 	"github.com/godsr/dsr/adapters/pgstore"
 	"github.com/godsr/dsr/adapters/sqlitestore"
 )
@@ -98,9 +99,12 @@ func (a *app) close() error {
 
 func (a *app) path(name string) string { return filepath.Join(a.dir, name) }
 
+// downloads is where links to data packages lead.
+const downloads = "/privacy/downloads/"
+
 // routes are those of the shop, and those that answer data subject requests:
-// the data subject submits one and proves who they are, the privacy desk does
-// the rest.
+// the data subject submits one, proves who they are and downloads their data, the
+// privacy desk does the rest.
 func (a *app) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /orders", a.placeOrder)
@@ -109,10 +113,11 @@ func (a *app) routes() http.Handler {
 	mux.HandleFunc("POST /privacy/requests", a.submit)
 	mux.HandleFunc("POST /privacy/requests/{id}/code", a.sendCode)
 	mux.HandleFunc("POST /privacy/requests/{id}/verify", a.verify)
+	mux.Handle(downloads, download.New(a.engine, &download.Options{Contact: "privacy@shop.example", Logger: a.log}))
 
 	mux.HandleFunc("GET /privacy/requests", a.authorized(a.list))
 	mux.HandleFunc("GET /privacy/requests/{id}", a.authorized(a.show))
-	mux.HandleFunc("GET /privacy/requests/{id}/package", a.authorized(a.download))
+	mux.HandleFunc("POST /privacy/requests/{id}/link", a.authorized(a.link))
 	mux.HandleFunc("POST /privacy/requests/{id}/{verb}", a.authorized(a.decide))
 	return mux
 }

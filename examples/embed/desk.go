@@ -4,7 +4,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -152,18 +151,26 @@ func (a *app) show(w http.ResponseWriter, r *http.Request) {
 	a.answer(w, req, err)
 }
 
-func (a *app) download(w http.ResponseWriter, r *http.Request) {
-	req, err := a.engine.Requests().Get(r.Context(), r.PathValue("id"))
-	switch {
-	case err != nil:
-		a.refuse(w, err)
-	case req.Status != dsr.StatusComplete:
-		fail(w, http.StatusConflict, "the request is not complete")
-	case len(req.Packages) == 0:
-		fail(w, http.StatusNotFound, "the policy hands nothing over")
-	default:
-		http.ServeFile(w, r, filepath.Join(a.path("packages"), req.Packages[0].Name))
+// link makes a link under which the data subject downloads their data, to be
+// mailed to them.
+func (a *app) link(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Once bool }
+	if !decode(w, r, &body) {
+		return
 	}
+	token, expires, err := a.engine.Downloads().Link(r.Context(), r.PathValue("id"), "", &dsr.LinkOptions{
+		Once: body.Once, By: dsr.By{Actor: "privacy desk"},
+	})
+	if err != nil {
+		a.refuse(w, err)
+		return
+	}
+	reply(w, http.StatusCreated, linkView{downloads + token, expires})
+}
+
+type linkView struct {
+	Link    string    `json:"link"`
+	Expires time.Time `json:"expires"`
 }
 
 func (a *app) answer(w http.ResponseWriter, req *dsr.Request, err error) {
@@ -186,7 +193,9 @@ func (a *app) refuse(w http.ResponseWriter, err error) {
 		}
 		fail(w, http.StatusUnprocessableEntity, "the request cannot be carried out", list...)
 	case errors.Is(err, dsr.ErrNotFound):
-		fail(w, http.StatusNotFound, "there is no such request or policy")
+		fail(w, http.StatusNotFound, "there is no such request, policy or package")
+	case errors.Is(err, dsr.ErrPackageGone):
+		fail(w, http.StatusGone, "the package was removed; the data subject can submit a new request")
 	case errors.Is(err, dsr.ErrWrongCode), errors.Is(err, dsr.ErrCodeExpired):
 		fail(w, http.StatusForbidden, "the code is wrong or has expired; ask for another one")
 	case errors.Is(err, dsr.ErrTooManyAttempts):

@@ -129,7 +129,8 @@ func tryIt(addr string, s settings) string {
   curl -s ${shop}orders -d '{"email":"nia.vale@example.com","name":"Nia Vale","product":"teapot","note":"Leave it with the neighbour"}'
 
   id=$(ask access); cat '%[3]s/outbox/'$id.txt; verify $id
-  sleep 1; curl -s -H "$desk" ${shop}privacy/requests/$id/package
+  sleep 1; link=$(curl -s -H "$desk" ${shop}privacy/requests/$id/link -d '{}' | sed 's/.*"link":"\/\([^"]*\)".*/\1/')
+  echo $shop$link; curl -s $shop$link
 
   id=$(ask erasure); verify $id; curl -s -H "$desk" "${shop}privacy/requests?status=pending"
   curl -s -H "$desk" ${shop}privacy/requests/$id/approve -d '{"reason":"no open invoice"}'

@@ -145,6 +145,24 @@ func (s *service) show(t *testing.T, id string) (v requestView) {
 	return v
 }
 
+// download has a link made, which works once, and opens it.
+func (s *service) download(t *testing.T, id string) string {
+	t.Helper()
+	status, answer := s.call(t, "POST", "/privacy/requests/"+id+"/link", "secret", `{"once": true}`)
+	require.Equal(t, http.StatusCreated, status, answer)
+	var made linkView
+	require.NoError(t, json.Unmarshal([]byte(answer), &made))
+	status, page := s.call(t, "GET", made.Link, "", "")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, page, "<h1>Download your data</h1>")
+	status, data := s.call(t, "POST", made.Link, "", "")
+	require.Equal(t, http.StatusOK, status)
+	status, page = s.call(t, "POST", made.Link, "", "")
+	require.Equal(t, http.StatusGone, status)
+	require.Contains(t, page, "<h1>This link was used already</h1>")
+	return data
+}
+
 func TestAccessAndErasure(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -163,9 +181,7 @@ func TestAccessAndErasure(t *testing.T) {
 	require.Equal(t, dsr.StatusComplete, v.Status)
 	require.NotNil(t, v.FinishedAt)
 	require.Equal(t, []collectionView{{"shop:customers", 1, 0}, {"shop:orders", 2, 0}}, v.Collections)
-	status, answer := s.call(t, "GET", "/privacy/requests/"+id+"/package", "secret", "")
-	require.Equal(t, http.StatusOK, status)
-	require.JSONEq(t, everything, answer)
+	require.JSONEq(t, everything, s.download(t, id))
 
 	denied := s.verified(t, "erasure", "nia.vale@example.com")
 	s.do(t, denied, "deny", `{}`, http.StatusUnprocessableEntity)
@@ -176,10 +192,8 @@ func TestAccessAndErasure(t *testing.T) {
 	require.Equal(t, dsr.StatusApproved, s.do(t, id, "approve", `{}`, http.StatusOK))
 	s.await(t, id, dsr.NoticeComplete)
 	require.Equal(t, []collectionView{{"shop:customers", 1, 1}, {"shop:orders", 2, 1}}, s.show(t, id).Collections)
-	status, answer = s.call(t, "GET", "/privacy/requests/"+id+"/package", "secret", "")
-	require.Equal(t, http.StatusOK, status)
-	require.JSONEq(t, everything, answer)
-	_, answer = s.call(t, "GET", "/orders/1", "", "")
+	require.JSONEq(t, everything, s.download(t, id))
+	_, answer := s.call(t, "GET", "/orders/1", "", "")
 	require.NotContains(t, answer, "Nia")
 	require.NotContains(t, answer, "neighbour")
 	require.Contains(t, answer, `"product":"teapot"`)
@@ -189,9 +203,9 @@ func TestAccessAndErasure(t *testing.T) {
 	id = s.verified(t, "erasure", "ravi.moss@example.com")
 	s.do(t, id, "approve", `{}`, http.StatusOK)
 	s.await(t, id, dsr.NoticeComplete)
-	status, answer = s.call(t, "GET", "/privacy/requests/"+id+"/package", "secret", "")
+	status, answer := s.call(t, "POST", "/privacy/requests/"+id+"/link", "secret", "{}")
 	require.Equal(t, http.StatusNotFound, status)
-	require.JSONEq(t, `{"error": "the policy hands nothing over"}`, answer)
+	require.JSONEq(t, `{"error": "there is no such request, policy or package"}`, answer)
 
 	_, answer = s.call(t, "GET", "/privacy/requests?status=denied&policy=erasure", "secret", "")
 	require.JSONEq(t, `{"requests": [{"id": "`+denied+`", "policy": "erasure", "status": "denied", "finished_at": "`+
@@ -237,20 +251,21 @@ func TestBadInput(t *testing.T) {
 		status                    int
 		answer                    string
 	}{
-		"no token":          {"GET", "/privacy/requests", "", "", 401, notAllowed},
-		"wrong token":       {"POST", "/privacy/requests/" + pending + "/approve", "guess", `{}`, 401, notAllowed},
-		"no token to read":  {"GET", "/privacy/requests/" + pending, "", "", 401, notAllowed},
-		"no token to fetch": {"GET", "/privacy/requests/" + pending + "/package", "", "", 401, notAllowed},
-		"no JSON":           {"POST", "/privacy/requests", "secret", `policy=access`, 400, badBody},
-		"unknown key":       {"POST", "/privacy/requests", "secret", `{"policy": "access", "e-mail": "x@example.com"}`, 400, badBody},
-		"unknown request":   {"GET", "/privacy/requests/42", "secret", "", 404, `{"error": "there is no such request or policy"}`},
-		"unknown policy":    {"POST", "/privacy/requests", "secret", `{"policy": "tickle", "email": "nia.vale@example.com"}`, 404, `{"error": "there is no such request or policy"}`},
-		"unknown verb":      {"POST", "/privacy/requests/" + pending + "/tickle", "secret", `{}`, 404, `{"error": "there is no such verb"}`},
+		"no token":         {"GET", "/privacy/requests", "", "", 401, notAllowed},
+		"wrong token":      {"POST", "/privacy/requests/" + pending + "/approve", "guess", `{}`, 401, notAllowed},
+		"no token to read": {"GET", "/privacy/requests/" + pending, "", "", 401, notAllowed},
+		"no token to link": {"POST", "/privacy/requests/" + pending + "/link", "", "{}", 401, notAllowed},
+		"no JSON":          {"POST", "/privacy/requests", "secret", `policy=access`, 400, badBody},
+		"unknown key":      {"POST", "/privacy/requests", "secret", `{"policy": "access", "e-mail": "x@example.com"}`, 400, badBody},
+		"unknown request":  {"GET", "/privacy/requests/42", "secret", "", 404, `{"error": "there is no such request, policy or package"}`},
+		"unknown policy":   {"POST", "/privacy/requests", "secret", `{"policy": "tickle", "email": "nia.vale@example.com"}`, 404, `{"error": "there is no such request, policy or package"}`},
+		"unknown verb":     {"POST", "/privacy/requests/" + pending + "/tickle", "secret", `{}`, 404, `{"error": "there is no such verb"}`},
 		"unknown status": {"GET", "/privacy/requests?status=tickled", "secret", "", 422,
 			`{"error": "the request cannot be carried out", "faults": ["error: filter: there is no status \"tickled\""]}`},
 		"approved too early": {"POST", "/privacy/requests/" + pending + "/approve", "secret", `{}`, 409,
 			`{"error": "the request has not the status for that, or was changed meanwhile"}`},
-		"fetched too early": {"GET", "/privacy/requests/" + pending + "/package", "secret", "", 409, `{"error": "the request is not complete"}`},
+		"linked too early": {"POST", "/privacy/requests/" + pending + "/link", "secret", "{}", 409,
+			`{"error": "the request has not the status for that, or was changed meanwhile"}`},
 		"everything missing": {"POST", "/privacy/requests", "secret", `{}`, 422,
 			`{"error": "the request cannot be carried out", "faults": [
 				"error: submission: it names no policy",
