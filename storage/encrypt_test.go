@@ -25,11 +25,10 @@ const mib = 1 << 20
 
 var packageKey = []byte("test--encryption")
 
-// openKeyed is how Fides' guide opens what was encrypted with a key, written
-// anew: base64 of 12 bytes of nonce and what AES-GCM made, the nonce being the
-// additional data as well.
-func openKeyed(key []byte, text string) ([]byte, error) {
-	data, err := base64.StdEncoding.DecodeString(text)
+// openPackage is how Fides' guide opens what was encrypted with a key, as
+// docs/encryption.md shows it.
+func openPackage(key []byte, file string) ([]byte, error) {
+	data, err := base64.StdEncoding.DecodeString(file)
 	if err != nil {
 		return nil, err
 	}
@@ -41,17 +40,18 @@ func openKeyed(key []byte, text string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(data) < 12 {
-		return nil, errors.New("no nonce")
+	if len(data) < aead.NonceSize() {
+		return nil, errors.New("the file is too short")
 	}
-	return aead.Open(nil, data[:12], data[12:], data[:12])
+	nonce, sealed := data[:aead.NonceSize()], data[aead.NonceSize():]
+	return aead.Open(nil, nonce, sealed, nonce)
 }
 
 // The sample that Fides documents opens by the same decrypter as ours.
 func TestKeyedSampleOpens(t *testing.T) {
 	t.Parallel()
 	const sample = "GPUiK9tq5k/HfBnSN+J+OvLXZ+GCisapdI2KGP7A1WK+dz1XHef+hWb/SjszdqdNVGvziyY6GF5KIrvrXgxjZuaAvgU="
-	plain, err := openKeyed(packageKey, sample)
+	plain, err := openPackage(packageKey, sample)
 	require.NoError(t, err)
 	require.Equal(t, `{"street": "test street", "state": "NY"}`, string(plain))
 }
@@ -85,19 +85,19 @@ func TestKeyedPackageOpens(t *testing.T) {
 		"large": {long, long, long, long, long},
 	} {
 		plain, sealed := keyed(t, packageKey, rows...)
-		opened, err := openKeyed(packageKey, sealed)
+		opened, err := openPackage(packageKey, sealed)
 		require.NoError(t, err, name)
 		require.Equal(t, sha256Of(plain), sha256Of(string(opened)), name)
 
 		_, again := keyed(t, packageKey, rows...)
 		require.NotEqual(t, sealed[:16], again[:16], "a nonce is used once")
-		_, err = openKeyed([]byte("another-key-of16"), sealed)
+		_, err = openPackage([]byte("another-key-of16"), sealed)
 		require.Error(t, err)
 		altered := []byte(sealed)
 		altered[len(altered)/2] ^= 1
-		_, err = openKeyed(packageKey, string(altered))
+		_, err = openPackage(packageKey, string(altered))
 		require.Error(t, err)
-		_, err = openKeyed(packageKey, sealed[:len(sealed)-8])
+		_, err = openPackage(packageKey, sealed[:len(sealed)-8])
 		require.Error(t, err)
 	}
 }
@@ -120,7 +120,7 @@ func TestKeyedArchiveOpens(t *testing.T) {
 		sealed, err := io.ReadAll(in)
 		require.NoError(t, err)
 		nonces[string(sealed[:16])] = true
-		plain, err := openKeyed(packageKey, string(sealed))
+		plain, err := openPackage(packageKey, string(sealed))
 		require.NoError(t, err)
 		require.Equal(t, sha256Of(texts[strings.TrimSuffix(file.Name, ".csv")]), sha256Of(string(plain)), file.Name)
 	}
@@ -257,7 +257,7 @@ func TestEncryptedPackage(t *testing.T) {
 			return file[1 : len(file)-1], nil
 		}},
 		{storage.PackageOptions{Key: packageKey}, "r1.json", func(file string) (string, error) {
-			plain, err := openKeyed(packageKey, file)
+			plain, err := openPackage(packageKey, file)
 			return string(plain), err
 		}},
 	} {
