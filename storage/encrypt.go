@@ -135,7 +135,6 @@ func (k *keyedWriter) Close() error {
 	if k.err != nil || k.w == nil {
 		return k.err
 	}
-	k.grow(0)
 	nonce := make([]byte, k.aead.NonceSize())
 	_, _ = rand.Read(nonce) // It never fails.
 	k.plain = k.aead.Seal(k.plain[:0], nonce, k.plain, nonce)
