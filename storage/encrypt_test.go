@@ -3,7 +3,6 @@ package storage_test
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/base64"
@@ -173,14 +172,14 @@ func allocated(f func()) uint64 {
 // many there are in a package; one byte more is refused.
 func TestKeyedSizeAndMemory(t *testing.T) {
 	files := map[string]io.WriterTo{
-		"small": zeros(100), "half": zeros(16 * mib), "full": zeros(storage.MaxKeyed), "over": zeros(storage.MaxKeyed + 1),
+		"small": zeros(100), "next": zeros(2 * mib), "full": zeros(storage.MaxKeyed), "over": zeros(storage.MaxKeyed + 1),
 	}
 	for _, tc := range []struct {
 		order []string
 		most  uint64
 	}{
 		{[]string{"small"}, mib / 2},
-		{[]string{"full", "half", "small"}, storage.MaxKeyed + 3*mib},
+		{[]string{"full", "next", "small"}, storage.MaxKeyed + 3*mib},
 	} {
 		var out counter
 		var err error
@@ -194,12 +193,13 @@ func TestKeyedSizeAndMemory(t *testing.T) {
 
 	w, err := storage.JSON{}.NewKeyedWriter(brokenWriter{errors.New("something was written")}, &storage.About{}, packageKey)
 	require.NoError(t, err)
-	_, err = w.Attach(&storage.Attachment{Name: "a", Open: func(context.Context) (io.ReadCloser, error) {
-		return io.NopCloser(io.LimitReader(endless{}, storage.MaxKeyed*3/4)), nil
-	}})
-	require.NoError(t, err)
-	require.ErrorContains(t, w.Close(t.Context(), nil), refusal)
-	require.ErrorContains(t, w.Close(t.Context(), nil), refusal, "and nothing is written later")
+	require.NoError(t, w.Collection(named("shop:customer")))
+	row := []byte(`{"note":"` + strings.Repeat("x", mib) + `"}`)
+	for range storage.MaxKeyed/mib - 1 {
+		require.NoError(t, w.Row(row))
+	}
+	require.EqualError(t, w.Row(row), refusal)
+	require.EqualError(t, w.Close(t.Context(), nil), refusal, "and nothing is written later")
 }
 
 type counter int64
@@ -208,10 +208,6 @@ func (c *counter) Write(p []byte) (int, error) {
 	*c += counter(len(p))
 	return len(p), nil
 }
-
-type endless struct{}
-
-func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
 // wrapping is an encrypter that puts marks around what it is given.
 type wrapping struct{ fault string }
