@@ -135,20 +135,20 @@ func TestKeyedFaults(t *testing.T) {
 		require.EqualError(t, err, fmt.Sprintf("storage: an encryption key has 16 bytes, this one has %d", size))
 	}
 	full := errors.New("disk full")
-	w, err := storage.JSON{}.NewKeyedWriter(brokenWriter{full}, &storage.About{}, packageKey)
+	w, err := storage.JSON{}.NewKeyedWriter(failingWriter{full}, &storage.About{}, packageKey)
 	require.NoError(t, err)
 	require.ErrorIs(t, w.Close(t.Context(), nil), full)
 	require.ErrorIs(t, w.Close(t.Context(), nil), full)
 }
 
-type brokenWriter struct{ err error }
+type failingWriter struct{ err error }
 
-func (b brokenWriter) Write([]byte) (int, error) { return 0, b.err }
+func (b failingWriter) Write([]byte) (int, error) { return 0, b.err }
 
-// zeros writes so many bytes.
-type zeros int
+// filler writes so many bytes.
+type filler int
 
-func (z zeros) WriteTo(w io.Writer) (n int64, err error) {
+func (z filler) WriteTo(w io.Writer) (n int64, err error) {
 	piece := make([]byte, 64<<10)
 	for n < int64(z) && err == nil {
 		var m int
@@ -172,7 +172,7 @@ func allocated(f func()) uint64 {
 // many there are in a package; one byte more is refused.
 func TestKeyedSizeAndMemory(t *testing.T) {
 	files := map[string]io.WriterTo{
-		"small": zeros(100), "next": zeros(2 * mib), "full": zeros(storage.MaxKeyed), "over": zeros(storage.MaxKeyed + 1),
+		"small": filler(100), "next": filler(2 * mib), "full": filler(storage.MaxKeyed), "over": filler(storage.MaxKeyed + 1),
 	}
 	for _, tc := range []struct {
 		order []string
@@ -181,7 +181,7 @@ func TestKeyedSizeAndMemory(t *testing.T) {
 		{[]string{"small"}, mib / 2},
 		{[]string{"full", "next", "small"}, storage.MaxKeyed + 3*mib},
 	} {
-		var out counter
+		var out sizeOf
 		var err error
 		used := allocated(func() { err = storage.KeyedArchive(&out, packageKey, files, tc.order...) })
 		require.NoError(t, err)
@@ -191,7 +191,7 @@ func TestKeyedSizeAndMemory(t *testing.T) {
 	const refusal = "storage: a file of the package has more than 64 MiB, too many to be encrypted with a key in one piece; ask for a passphrase or a public key, which encrypt any size"
 	require.EqualError(t, storage.KeyedArchive(io.Discard, packageKey, files, "small", "over"), refusal)
 
-	w, err := storage.JSON{}.NewKeyedWriter(brokenWriter{errors.New("something was written")}, &storage.About{}, packageKey)
+	w, err := storage.JSON{}.NewKeyedWriter(failingWriter{errors.New("something was written")}, &storage.About{}, packageKey)
 	require.NoError(t, err)
 	require.NoError(t, w.Collection(named("shop:customer")))
 	row := []byte(`{"note":"` + strings.Repeat("x", mib) + `"}`)
@@ -202,41 +202,41 @@ func TestKeyedSizeAndMemory(t *testing.T) {
 	require.EqualError(t, w.Close(t.Context(), nil), refusal, "and nothing is written later")
 }
 
-type counter int64
+type sizeOf int64
 
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
+func (c *sizeOf) Write(p []byte) (int, error) {
+	*c += sizeOf(len(p))
 	return len(p), nil
 }
 
-// wrapping is an encrypter that puts marks around what it is given.
-type wrapping struct{ fault string }
+// marking is an encrypter that puts marks around what it is given.
+type marking struct{ fault string }
 
-func (wrapping) Extension() string { return ".wrapped" }
+func (marking) Extension() string { return ".wrapped" }
 
-func (w wrapping) Check(*storage.Recipients) error {
+func (w marking) Check(*storage.Recipients) error {
 	if w.fault != "" {
 		return errors.New(w.fault)
 	}
 	return nil
 }
 
-func (wrapping) Encrypt(w io.Writer, _ *storage.Recipients) (io.WriteCloser, error) {
+func (marking) Encrypt(w io.Writer, _ *storage.Recipients) (io.WriteCloser, error) {
 	_, err := io.WriteString(w, "<")
-	return wrapped{w}, err
+	return marked{w}, err
 }
 
-type wrapped struct{ io.Writer }
+type marked struct{ io.Writer }
 
-func (w wrapped) Close() error {
+func (w marked) Close() error {
 	_, err := io.WriteString(w, ">")
 	return err
 }
 
-// unkeyed is a format that cannot encrypt by itself.
-type unkeyed struct{ storage.Format }
+// otherFormat is a format that cannot encrypt by itself.
+type otherFormat struct{ storage.Format }
 
-func (unkeyed) Extension() string { return ".zip" }
+func (otherFormat) Extension() string { return ".zip" }
 
 // What the manifest tells of a package is told of the encrypted file.
 func TestEncryptedPackage(t *testing.T) {
@@ -246,10 +246,10 @@ func TestEncryptedPackage(t *testing.T) {
 		name    string
 		open    func(file string) (string, error)
 	}{
-		{storage.PackageOptions{Encrypter: wrapping{}, To: &storage.Recipients{Passphrase: "p"}}, "r1.json.wrapped", func(file string) (string, error) {
+		{storage.PackageOptions{Encrypter: marking{}, To: &storage.Recipients{Passphrase: "p"}}, "r1.json.wrapped", func(file string) (string, error) {
 			return strings.TrimSuffix(strings.TrimPrefix(file, "<"), ">"), nil
 		}},
-		{storage.PackageOptions{Encrypter: wrapping{}, Format: unkeyed{storage.JSON{}}}, "r1.zip.wrapped", func(file string) (string, error) {
+		{storage.PackageOptions{Encrypter: marking{}, Format: otherFormat{storage.JSON{}}}, "r1.zip.wrapped", func(file string) (string, error) {
 			return file[1 : len(file)-1], nil
 		}},
 		{storage.PackageOptions{Key: packageKey}, "r1.json", func(file string) (string, error) {
@@ -282,11 +282,11 @@ func TestEncryptionRefused(t *testing.T) {
 	t.Parallel()
 	to := &storage.Recipients{Passphrase: "p"}
 	for text, options := range map[string]storage.PackageOptions{
-		"storage: a package is encrypted with a key or for recipients, not both":                                         {Key: packageKey, Encrypter: wrapping{}, To: to},
-		"storage: packages with the extension .zip cannot be encrypted with a key; ask for a passphrase or a public key": {Key: packageKey, Format: unkeyed{storage.JSON{}}},
+		"storage: a package is encrypted with a key or for recipients, not both":                                         {Key: packageKey, Encrypter: marking{}, To: to},
+		"storage: packages with the extension .zip cannot be encrypted with a key; ask for a passphrase or a public key": {Key: packageKey, Format: otherFormat{storage.JSON{}}},
 		"storage: an encryption key has 16 bytes, this one has 15":                                                       {Key: packageKey[:15]},
 		"storage: an encryption key has 16 bytes, this one has 0":                                                        {Key: []byte{}},
-		"nobody can read this": {Encrypter: wrapping{"nobody can read this"}, To: to},
+		"nobody can read this": {Encrypter: marking{"nobody can read this"}, To: to},
 	} {
 		options.Name, options.About = "r1", &storage.About{}
 		dir := t.TempDir()
