@@ -85,10 +85,10 @@ func unkey(t testing.TB, file string, key []byte) string {
 	return string(plain)
 }
 
-// zipped is a format that cannot encrypt by itself.
-type zipped struct{ storage.Format }
+// keyless is a format that cannot encrypt by itself.
+type keyless struct{ storage.Format }
 
-func (zipped) Extension() string { return ".zip" }
+func (keyless) Extension() string { return ".zip" }
 
 var (
 	subjectKey = []byte("CANARY--16 bytes")
@@ -146,9 +146,9 @@ func TestPackagesAreEncrypted(t *testing.T) {
 	}{
 		{"key", "r1.json", nil, nil},
 		{"passphrase", "r1.json.age", nil, nil},
-		{"passphrase", "r1.zip.age", zipped{storage.JSON{}}, nil},
+		{"passphrase", "r1.zip.age", keyless{storage.JSON{}}, nil},
 		{"public keys", "r1.json.age", storage.JSON{}, nil},
-		{"public keys", "r1.zip.age", zipped{storage.JSON{}}, []string{"officer"}},
+		{"public keys", "r1.zip.age", keyless{storage.JSON{}}, []string{"officer"}},
 		{"", "r1.json.age", nil, []string{"officer", "auditor"}},
 	} {
 		o := newOffice(t, dsr.Flow{}, destined(func(d *dsr.Destination) { d.Format, d.PublicKeys = c.format, c.own }))
@@ -185,7 +185,7 @@ func TestEncryptionThatCannotBeHonouredIsRefused(t *testing.T) {
 	t.Parallel()
 	const always, package1 = "dsr: error: submission: its packages cannot be encrypted: ", `dsr: error: submission: the package of rule "access" cannot be encrypted: `
 	none := func(*dsr.Destination) {}
-	html := func(d *dsr.Destination) { d.Format = zipped{storage.JSON{}} }
+	html := func(d *dsr.Destination) { d.Format = keyless{storage.JSON{}} }
 	locked := func(d *dsr.Destination) { d.PublicKeys = []string{"officer"} }
 	unable := func(c *dsr.Config) { c.Encrypter = nil }
 	pass, key, public := "CANARY passphrase", subjectKey, []string{"CANARY"}
@@ -218,7 +218,7 @@ func TestEncryptionThatCannotBeHonouredIsRefused(t *testing.T) {
 			first, second := accessRule(), accessRule()
 			first.Key, second.Key, first.Destination, second.Destination = "first", "second", "html", "locked"
 			c.Policies = append(c.Policies, graph.Policy{Key: "several", Rules: []graph.Rule{first, second}})
-			c.Destinations["html"] = dsr.Destination{Storage: c.Destinations["folder"].Storage, Format: zipped{storage.JSON{}}}
+			c.Destinations["html"] = dsr.Destination{Storage: c.Destinations["folder"].Storage, Format: keyless{storage.JSON{}}}
 			c.Destinations["locked"] = dsr.Destination{Storage: c.Destinations["folder"].Storage, PublicKeys: []string{"officer"}}
 			for i := range c.Policies[:3] {
 				c.Policies[i].Rules = slices.Clone(c.Policies[i].Rules)
@@ -303,7 +303,7 @@ func (o *office) restart(t testing.TB, change func(*dsr.Config)) {
 func TestNothingIsWrittenInTheClearAfterRestart(t *testing.T) {
 	t.Parallel()
 	const unable = "a passphrase and public keys need Config.Encrypter, such as that of adapters/agecrypt"
-	html := destined(func(d *dsr.Destination) { d.Format = zipped{storage.JSON{}} })
+	html := destined(func(d *dsr.Destination) { d.Format = keyless{storage.JSON{}} })
 	for _, c := range []struct {
 		way, point string
 		change     func(*dsr.Config)
