@@ -129,7 +129,7 @@ func (r *run) parcels(ctx context.Context) ([]*parcel, error) {
 		if p.options.Format = p.to.Format; p.options.Format == nil {
 			p.options.Format = storage.JSON{}
 		}
-		if err := r.engine.encrypt(&p.options, &p.to, (*Encryption)(sub.Encryption)); err != nil {
+		if err := r.engine.encrypt(&p.options, &p.to, sub.encryption()); err != nil {
 			return nil, fmt.Errorf("package of rule %q: %w", rule.Key, err)
 		}
 		parcels = append(parcels, p)

@@ -30,10 +30,12 @@ func (e *Engine) configureDestinations(faults *multierror.Error) *multierror.Err
 	add := func(format string, args ...any) { faults = multierror.Append(faults, fmt.Errorf(format, args...)) }
 	for _, key := range slices.Sorted(maps.Keys(e.config.Destinations)) {
 		d := e.config.Destinations[key]
+		d.PublicKeys = slices.Clone(d.PublicKeys)
+		e.config.Destinations[key] = d
 		if d.Storage == nil {
 			add("destination %q has no Storage", key)
 		}
-		if err := e.encrypt(&storage.PackageOptions{Format: d.Format}, &d, nil); err != nil {
+		if err := e.encrypt(&storage.PackageOptions{Format: d.Format}, &d, Encryption{}); err != nil {
 			add("destination %q: PublicKeys: %w", key, err)
 		}
 	}
@@ -57,29 +59,23 @@ func (e *Engine) destination(r graph.Rule) (string, error) {
 }
 
 // encrypt adds to the options of a package how it is encrypted for the data
-// subject and for the destination.
-func (e *Engine) encrypt(o *storage.PackageOptions, dest *Destination, by *Encryption) error {
-	if by != nil && by.Key != nil {
-		if by.Passphrase != "" || len(by.PublicKeys)+len(dest.PublicKeys) > 0 {
-			return errors.New("an encryption key excludes a passphrase and public keys")
-		}
+// subject and for the destination. The zero Encryption is that of nobody.
+func (e *Engine) encrypt(o *storage.PackageOptions, dest *Destination, by Encryption) error {
+	to := &storage.Recipients{Passphrase: by.Passphrase, PublicKeys: slices.Concat(dest.PublicKeys, by.PublicKeys)}
+	switch err := by.check(); {
+	case err != nil:
+		return err
+	case len(dest.PublicKeys) > 0 && (by.Key != nil || by.Passphrase != ""):
+		return errors.New("its destination encrypts for public keys of its own, which excludes an encryption key and a passphrase; ask for a public key, or for nothing")
+	case by.Key != nil:
 		o.Key = by.Key
-		return o.Check()
-	}
-	to := &storage.Recipients{PublicKeys: dest.PublicKeys}
-	if by != nil {
-		to.Passphrase = by.Passphrase
-		to.PublicKeys = append(to.PublicKeys[:len(to.PublicKeys):len(to.PublicKeys)], by.PublicKeys...)
-	}
-	switch {
 	case to.Passphrase == "" && len(to.PublicKeys) == 0:
 		return nil
-	case to.Passphrase != "" && len(to.PublicKeys) > 0:
-		return errors.New("a passphrase excludes public keys")
 	case e.config.Encrypter == nil:
 		return errors.New("a passphrase and public keys need Config.Encrypter, such as that of adapters/agecrypt")
+	default:
+		o.Encrypter, o.To = e.config.Encrypter, to
 	}
-	o.Encrypter, o.To = e.config.Encrypter, to
 	return o.Check()
 }
 
@@ -87,6 +83,13 @@ func (e *Engine) encrypt(o *storage.PackageOptions, dest *Destination, by *Encry
 // wants.
 func (e *Engine) encryptable(s *Submission) error {
 	var faults graph.Diagnostics
+	fault := func(message string) {
+		faults = append(faults, graph.Diagnostic{Severity: graph.Error, Subject: "submission", Message: message})
+	}
+	if err := s.Encryption.check(); err != nil {
+		fault("its packages cannot be encrypted: " + err.Error())
+		return faults.Err()
+	}
 	for _, rule := range e.policies[s.Policy].Rules {
 		if rule.Action != graph.Access {
 			continue
@@ -94,10 +97,10 @@ func (e *Engine) encryptable(s *Submission) error {
 		key, err := e.destination(rule)
 		if err == nil {
 			dest := e.config.Destinations[key]
-			err = e.encrypt(&storage.PackageOptions{Format: dest.Format}, &dest, &s.Encryption)
+			err = e.encrypt(&storage.PackageOptions{Format: dest.Format}, &dest, s.Encryption)
 		}
 		if err != nil {
-			faults = append(faults, graph.Diagnostic{Severity: graph.Error, Subject: "submission", Message: fmt.Sprintf("the package of rule %q cannot be encrypted: %s", rule.Key, strings.TrimPrefix(err.Error(), "storage: "))})
+			fault(fmt.Sprintf("the package of rule %q cannot be encrypted: %s", rule.Key, strings.TrimPrefix(err.Error(), "storage: ")))
 		}
 	}
 	return faults.Err()

@@ -142,7 +142,7 @@ func (s *Submission) check() error {
 	if !validLocation(s.Location) {
 		fault("submission", "its location is no country by ISO 3166-1 of two letters, nor a part of one by ISO 3166-2, such as US-CA")
 	}
-	if !validLocale(s.Locale) {
+	if s.Locale != "" && !graph.ValidLanguage(s.Locale) {
 		fault("submission", "its locale is no language tag by BCP 47, such as de or pt-BR")
 	}
 	for _, kind := range s.Identities.Kinds() {

@@ -6,23 +6,27 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
+	"unicode/utf8"
 
 	"github.com/godsr/dsr/internal/seal"
+	"github.com/godsr/dsr/storage"
 )
 
-// Encryption says how the packages of a request are encrypted. The zero value
-// leaves them as they are, but for what Destination.PublicKeys says. It prints
-// as [redacted] under every verb.
+// Encryption says how the packages of a request are encrypted, in one of three
+// ways. The zero value leaves them as they are, but for what
+// Destination.PublicKeys says. It is kept sealed with the identities, as long
+// as these. It prints as [redacted] under every verb.
 type Encryption struct {
 	// Key has 16 bytes: JSON and CSV packages are encrypted with AES-GCM as
 	// Fides does it, in one piece and therefore up to 64 MiB a file. Other
 	// formats refuse it.
 	Key []byte
-	// Passphrase, or whoever has the private key of one of PublicKeys,
-	// opens a package of any format and size. Config.Encrypter does that,
-	// and says what a public key looks like. One of both can be given.
+	// Passphrase opens a package of any format and size that
+	// Config.Encrypter encrypted.
 	Passphrase string
+	// PublicKeys belong to the private keys, any one of which opens a
+	// package of any format and size that Config.Encrypter encrypted. It
+	// says what a public key looks like. At most 100.
 	PublicKeys []string
 }
 
@@ -41,6 +45,39 @@ func (e Encryption) IsZero() bool {
 	return e.Key == nil && e.Passphrase == "" && len(e.PublicKeys) == 0
 }
 
+const (
+	maxPublicKeys = 100
+	maxPublicKey  = 8000 // bytes, more than SSH keys and post-quantum ones have
+)
+
+// check reports what can be honoured nowhere. The error quotes no secret.
+func (e *Encryption) check() error {
+	ways := 0
+	for _, given := range []bool{e.Key != nil, e.Passphrase != "", len(e.PublicKeys) > 0} {
+		if given {
+			ways++
+		}
+	}
+	switch {
+	case ways > 1:
+		return errors.New("of an encryption key, a passphrase and public keys only one can be given")
+	case e.Key != nil && len(e.Key) != storage.KeySize:
+		return fmt.Errorf("an encryption key has %d bytes, this one has %d", storage.KeySize, len(e.Key))
+	case len(e.Passphrase) > maxText:
+		return fmt.Errorf("the passphrase has more than %d bytes", maxText)
+	case !utf8.ValidString(e.Passphrase): // it would be kept as another one
+		return errors.New("the passphrase is not valid UTF-8 text")
+	case len(e.PublicKeys) > maxPublicKeys:
+		return fmt.Errorf("there are more than %d public keys", maxPublicKeys)
+	}
+	for i, key := range e.PublicKeys {
+		if len(key) > maxPublicKey || !utf8.ValidString(key) {
+			return fmt.Errorf("public key %d of %d has more than %d bytes, or is not valid UTF-8 text", i+1, len(e.PublicKeys), maxPublicKey)
+		}
+	}
+	return nil
+}
+
 // subject is what is sealed of a submission.
 type subject struct {
 	Identities map[string][]string `json:"identities"`
@@ -49,7 +86,11 @@ type subject struct {
 }
 
 // openEncryption is an Encryption as it is sealed.
-type openEncryption Encryption
+type openEncryption struct {
+	Key        []byte   `json:"key,omitempty"`
+	Passphrase string   `json:"passphrase,omitempty"`
+	PublicKeys []string `json:"public_keys,omitempty"`
+}
 
 func (s *Submission) subject() *subject {
 	sub := &subject{Identities: s.Identities, Locale: s.Locale}
@@ -57,6 +98,14 @@ func (s *Submission) subject() *subject {
 		sub.Encryption = (*openEncryption)(&s.Encryption)
 	}
 	return sub
+}
+
+// encryption is the zero one where nothing is to be encrypted.
+func (s *subject) encryption() Encryption {
+	if s.Encryption == nil {
+		return Encryption{}
+	}
+	return Encryption(*s.Encryption)
 }
 
 // sealSubject seals what identifies the data subject, and makes them findable.
@@ -99,6 +148,9 @@ func (r *run) subject(ctx context.Context) (*subject, error) {
 	if err := json.Unmarshal(plain, &s); err != nil {
 		return nil, errors.New("dsr: the stored identities cannot be decoded")
 	}
+	if s.Encryption != nil && (*Encryption)(s.Encryption).IsZero() { // never in the clear
+		return nil, errors.New("dsr: how the packages are encrypted is stored in a form that this version does not know")
+	}
 	return &s, nil
 }
 
@@ -108,18 +160,4 @@ func (r *run) identities(ctx context.Context) (Identities, error) {
 		return nil, err
 	}
 	return s.Identities, nil
-}
-
-// validLocale reports whether the text has the form of a language tag by BCP 47.
-func validLocale(s string) bool {
-	if s == "" {
-		return true
-	}
-	for i, part := range strings.Split(s, "-") {
-		if len(part) < 1 || len(part) > 8 || i == 0 && len(part) < 2 ||
-			strings.Trim(strings.ToLower(part), "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-			return false
-		}
-	}
-	return len(s) <= 35
 }

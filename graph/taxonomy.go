@@ -14,6 +14,7 @@ type Taxonomy struct {
 	// replacedBy holds every category; the value is empty unless the
 	// taxonomy that a legacy key comes from names its successor.
 	replacedBy map[Category]Category
+	labels     labels
 }
 
 // categoriesCSV lists key, taxonomy generation and successor. See NOTICE for
@@ -23,7 +24,7 @@ type Taxonomy struct {
 var categoriesCSV string
 
 var defaultTaxonomy = sync.OnceValue(func() *Taxonomy {
-	t := &Taxonomy{replacedBy: make(map[Category]Category)}
+	t := &Taxonomy{replacedBy: make(map[Category]Category), labels: builtInLabels()}
 	_, rows, _ := strings.Cut(categoriesCSV, "\n")
 	for row := range strings.Lines(rows) {
 		column := strings.Split(strings.TrimSpace(row), ",")
@@ -42,7 +43,7 @@ func DefaultTaxonomy() *Taxonomy { return defaultTaxonomy() }
 // known or among the given. A known key is accepted and changes nothing. The
 // error is a [*FaultError] that names every key at fault.
 func (t *Taxonomy) With(keys ...Category) (*Taxonomy, error) {
-	merged := &Taxonomy{replacedBy: maps.Clone(t.replacedBy)}
+	merged := &Taxonomy{replacedBy: maps.Clone(t.replacedBy), labels: t.labels}
 	var diags Diagnostics
 	fault := func(key Category, message string) {
 		diags = append(diags, Diagnostic{Severity: Error, Subject: string(key), Message: message})

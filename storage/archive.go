@@ -20,19 +20,20 @@ type archive struct {
 	zip     *zip.Writer
 	names   fileNames
 	created time.Time
-	key     []byte       // of AES-GCM, for each file; nil for none
-	keyed   *keyedWriter // of the file that was started last
+	keyed   *keyedWriter // encrypts each file; nil for none
 	files   []*Attachment
 }
 
 func newArchive(w io.Writer, created time.Time, key []byte) (*archive, error) {
+	buf := bufio.NewWriterSize(w, bufferSize)
+	a := &archive{buf: buf, zip: zip.NewWriter(buf), created: created.UTC()}
 	if key != nil {
-		if err := checkKey(key); err != nil {
+		var err error
+		if a.keyed, err = newKeyedWriter(nil, key); err != nil {
 			return nil, err
 		}
 	}
-	buf := bufio.NewWriterSize(w, bufferSize)
-	return &archive{buf: buf, zip: zip.NewWriter(buf), created: created.UTC(), key: key}, nil
+	return a, nil
 }
 
 // file ends the last file and starts the next, at a path that
@@ -42,27 +43,25 @@ func (a *archive) file(path, mediaType string) (io.Writer, error) {
 		return nil, err
 	}
 	method := zip.Deflate
-	if a.key != nil || packed(mediaType) {
+	if a.keyed != nil || packed(mediaType) {
 		method = zip.Store
 	}
 	w, err := a.zip.CreateHeader(&zip.FileHeader{Name: path, Method: method, Modified: a.created})
 	if err != nil {
 		return nil, fmt.Errorf("storage: write the package: %w", err)
 	}
-	if a.key == nil {
+	if a.keyed == nil {
 		return w, nil
 	}
-	a.keyed, err = newKeyedWriter(w, a.key)
-	return a.keyed, err
+	a.keyed.start(w)
+	return a.keyed, nil
 }
 
 func (a *archive) endFile() error {
 	if a.keyed == nil {
 		return nil
 	}
-	err := a.keyed.Close()
-	a.keyed = nil
-	return err
+	return a.keyed.Close()
 }
 
 // attach notes a file, which is written by attachments, and returns its path.

@@ -1,10 +1,12 @@
 package storage
 
 import (
+	"bufio"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,8 +30,8 @@ type Encrypter interface {
 // has the private key that belongs to one of the public keys. It prints as
 // [redacted] under every verb.
 type Recipients struct {
-	Passphrase string   `json:"passphrase,omitempty"`
-	PublicKeys []string `json:"public_keys,omitempty"`
+	Passphrase string
+	PublicKeys []string
 }
 
 // Format implements [fmt.Formatter] for every verb without showing a secret.
@@ -37,6 +39,9 @@ func (r Recipients) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[redact
 
 // LogValue implements [slog.LogValuer] without showing a secret.
 func (r Recipients) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+
+// MarshalJSON implements [json.Marshaler] without showing a secret.
+func (r Recipients) MarshalJSON() ([]byte, error) { return json.Marshal("[redacted]") }
 
 const (
 	// KeySize is the size of a key of a [KeyedFormat] in bytes.
@@ -46,25 +51,26 @@ const (
 	MaxKeyed = 64 << 20
 )
 
-var errKeySize = fmt.Errorf("storage: an encryption key has %d bytes", KeySize)
-
 func checkKey(key []byte) error {
 	if len(key) != KeySize {
-		return errKeySize
+		return fmt.Errorf("storage: an encryption key has %d bytes, this one has %d", KeySize, len(key))
 	}
 	return nil
 }
 
 // keyedWriter holds what is written and, when it is closed, encrypts it as
 // Fides does: base64 of a nonce of 12 bytes, the ciphertext and the tag of
-// AES-GCM, whose additional data is the nonce.
+// AES-GCM, whose additional data is the nonce. It is then ready for the next
+// file, for which its memory is used again.
 type keyedWriter struct {
-	w     io.Writer
+	w     io.Writer // nil between files
 	aead  cipher.AEAD
 	plain []byte
 	err   error
 }
 
+// newKeyedWriter returns one that writes to w; with nil, start says later where
+// to.
 func newKeyedWriter(w io.Writer, key []byte) (*keyedWriter, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
@@ -80,36 +86,66 @@ func newKeyedWriter(w io.Writer, key []byte) (*keyedWriter, error) {
 	return &keyedWriter{w: w, aead: aead}, nil
 }
 
+// start begins a file. The one before was closed.
+func (k *keyedWriter) start(w io.Writer) { k.w, k.plain = w, k.plain[:0] }
+
 // errTooLarge names the way out.
 var errTooLarge = fmt.Errorf("storage: a file of the package has more than %d MiB, too many to be encrypted with a key in one piece; ask for a passphrase or a public key, which encrypt any size", MaxKeyed>>20)
 
+var errKeyedClosed = errors.New("storage: encrypt: the writer is closed")
+
 // Write implements io.Writer.
 func (k *keyedWriter) Write(p []byte) (int, error) {
-	if k.err == nil && len(k.plain)+len(p) > MaxKeyed {
+	switch {
+	case k.err != nil:
+		return 0, k.err
+	case k.w == nil:
+		return 0, errKeyedClosed
+	case len(k.plain)+len(p) > MaxKeyed:
 		k.err, k.plain = errTooLarge, nil
-	}
-	if k.err != nil {
 		return 0, k.err
 	}
+	k.grow(len(p))
 	k.plain = append(k.plain, p...)
 	return len(p), nil
 }
 
-// Close encrypts and writes.
+// smallFile is the size up to which a file is held in as little memory as it
+// needs, in bytes.
+const smallFile = 1 << 20
+
+// grow makes room for n more bytes and the tag. What outgrows a small file gets
+// all that a file may need at once: a system gives memory when it is written
+// to, while a copy at every doubling would need half as much again, and so
+// would a tag without room.
+func (k *keyedWriter) grow(n int) {
+	need := len(k.plain) + n + k.aead.Overhead()
+	if need <= cap(k.plain) {
+		return
+	}
+	size := max(need, min(2*cap(k.plain), smallFile), bufferSize)
+	if size > smallFile {
+		size = MaxKeyed + k.aead.Overhead()
+	}
+	k.plain = append(make([]byte, 0, size), k.plain...)
+}
+
+// Close encrypts what was written and writes it. It does nothing between files.
 func (k *keyedWriter) Close() error {
-	if k.err != nil {
+	if k.err != nil || k.w == nil {
 		return k.err
 	}
-	k.err = errors.New("storage: encrypt: the writer is closed")
 	nonce := make([]byte, k.aead.NonceSize())
 	_, _ = rand.Read(nonce) // It never fails.
-	sealed := k.aead.Seal(k.plain[:0], nonce, k.plain, nonce)
-	k.plain = nil
-	enc := base64.NewEncoder(base64.StdEncoding, k.w)
-	for _, part := range [][]byte{nonce, sealed} {
-		if _, err := enc.Write(part); err != nil {
-			return err
+	k.plain = k.aead.Seal(k.plain[:0], nonce, k.plain, nonce)
+	buf := bufio.NewWriterSize(k.w, bufferSize) // the encoder writes in small pieces
+	enc := base64.NewEncoder(base64.StdEncoding, buf)
+	for _, part := range [][]byte{nonce, k.plain} {
+		if _, k.err = enc.Write(part); k.err != nil {
+			return k.err
 		}
 	}
-	return enc.Close()
+	k.w = nil
+	k.err = errors.Join(enc.Close(), buf.Flush())
+	return k.err
 }
