@@ -64,7 +64,8 @@ func (o *Options) withDefaults() Options {
 //   - The dot matches every character, line feeds too, unless (?-s) is there.
 //   - \A, ^, $, \z and \Z mean the ends of the name, never a line feed before
 //     them. With (?m), ^ and $ are the ends of lines too.
-//   - \d, \w, \s, \b and [[:alpha:]] are about ASCII, \pL about Unicode.
+//   - \d, \w, \s, \b and [[:alpha:]] are about ASCII (and \w, where case is
+//     ignored, about ſ and the Kelvin sign), \pL about Unicode.
 //   - A byte of a name that is not UTF-8 is the character U+FFFD.
 type Patterns struct {
 	options Options

@@ -337,7 +337,10 @@ func escaped(s string) int {
 		}
 	case c == 'x' || c == 'p' || c == 'P':
 		if n < len(s) && s[n] == '{' {
-			return n + max(1, strings.IndexByte(s[n:], '}')+1)
+			if end := strings.IndexByte(s[n:], '}'); end >= 0 {
+				return n + end + 1
+			}
+			return len(s)
 		}
 		for end := n + map[bool]int{true: 2, false: 1}[c == 'x']; n < len(s) && n < end; {
 			_, size := utf8.DecodeRuneInString(s[n:])

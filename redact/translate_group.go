@@ -9,11 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// group returns the number of a group that was opened before.
+// group returns the number of a group that was opened before. Of those of one
+// name it is the last.
 func (t *translator) group(name string) (string, error) {
-	n, err := strconv.Atoi(name)
-	if err != nil {
-		n = t.names[name]
+	n, named := t.names[name]
+	if !named {
+		n, _ = strconv.Atoi(name) // 0 for none
 	}
 	if n < 1 || n > t.groups {
 		return "", fmt.Errorf("there is no group %q before: `%s`", name, t.src)
@@ -82,11 +83,8 @@ func (t *translator) named(start int) error {
 	word := strings.IndexFunc(name, func(r rune) bool {
 		return r != '_' && (r >= utf8.RuneSelf || !unicode.IsLetter(r) && !unicode.IsDigit(r))
 	}) < 0
-	switch {
-	case !closed || name == "" || !word || unicode.IsDigit(rune(name[0])):
+	if !closed || name == "" || !word {
 		return fmt.Errorf("%s: `%s`", syntax.ErrInvalidNamedCapture, whole)
-	case t.names[name] != 0:
-		return fmt.Errorf("duplicate group name: `%s`", name)
 	}
 	t.push(len(whole), t.capture(name))
 	return nil

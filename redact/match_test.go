@@ -1,0 +1,146 @@
+package redact_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/godsr/dsr/redact"
+)
+
+// What only backtracking can do.
+func TestBacktracking(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ pattern, matches, differs string }{
+		{`(?!id$).*`, "email ids id2", "id ID"},
+		{`.*(?<!_public)`, "email public", "x_public X_PUBLIC"},
+		{`user(?=_).*`, "user_ User_x", "user users"},
+		{`.*(?<=_)id`, "user_id _ID", "id userid"},
+		{`([a-z])\1`, "aa aA ZZ", "ab a"},
+		{`(?-i)([a-z])\1`, "aa", "aA AA"},
+		{`(a)(?<n>b)(c)\2\3\1`, "abcbca ABCbca", "abcabc"},
+		{`(?P<first>.)(?P<second>.)(?P=second)\k<first>`, "abba", "abab"},
+		{`(a)\k<1>1`, "aa1", "aa aaaaaaaaaaa"},
+		{`(?<n>a)(?<n>b)\k<n>`, "abb", "aba"},
+		{`(?>a*)ab`, "", "ab aab"},
+		{`(x_)?name(?(1)_x)`, "name x_name_x", "x_name name_x"},
+		{`(?<p>x_)?name(?(p)_x|_y)`, "name_y x_name_x", "name x_name name_x"},
+		{`e(?#a comment)mail`, "email", "e"},
+		{`email\Z`, "email", "email\n"},
+		{`(?=.)$`, "", "a"},
+		{`(?=\w+$)[^\d]+`, "abc k K", "a1 é"},
+		{`(?!x)k`, "k K \u212a", "x"},
+		{`(?!x)\p{Lu}`, "a A é É", "x 1"},
+		{`(?!x).`, "a \n \xff", "x"},
+		{`(?m)(?=a)a$\n^b`, "a\nb", "ab"},
+	} {
+		linear, back, err := redact.Engines(c.pattern, false)
+		require.NoError(t, err, "%q", c.pattern)
+		require.Nil(t, linear, "%q needs no backtracking", c.pattern)
+		want := map[string]bool{}
+		fields := func(s string) []string { return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }) }
+		for _, name := range fields(c.matches) {
+			want[name] = true
+		}
+		for _, name := range fields(c.differs) {
+			want[name] = false
+		}
+		for name, matches := range want {
+			got, err := back(name)
+			require.NoError(t, err)
+			require.Equal(t, matches, got, "%q on %q", c.pattern, name)
+			require.Equal(t, []bool{matches}, compiled(t, nil, c.pattern).Hides(name), "%q on %q", c.pattern, name)
+		}
+	}
+}
+
+// runaway backtracks for ever on names of many a and no b.
+const runaway = `(?=(a+)+b)a*`
+
+func TestRunawayPatternReplaces(t *testing.T) {
+	t.Parallel()
+	p := compiled(t, nil, runaway)
+	long := strings.Repeat("a", 200)
+	require.Equal(t, []bool{true, false, true}, p.Hides(long, "c", long))
+	names, _ := p.Remembered()
+	require.Equal(t, 2, names, "what ran away is remembered, so that it does so once")
+}
+
+// ticking returns a clock that goes on by a step whenever it is looked at.
+func ticking(step *time.Duration) func() time.Time {
+	now := time.Unix(0, 0)
+	return func() time.Time {
+		now = now.Add(*step)
+		return now
+	}
+}
+
+// Each package has a budget. When it is spent, what is not remembered is
+// replaced, and the next package begins anew.
+func TestBudgetOfAPackage(t *testing.T) {
+	t.Parallel()
+	step := time.Millisecond
+	p := compiled(t, &redact.Options{Budget: 10 * time.Millisecond, Clock: ticking(&step)}, "user.*")
+	var names []string
+	for i := range 20 {
+		names = append(names, fmt.Sprint("field", i))
+	}
+	// A name takes a tick: none of them has what the pattern needs.
+	require.Equal(t, append(make([]bool, 10), trues(10)...), p.Hides(names...))
+	remembered, _ := p.Remembered()
+	require.Equal(t, 10, remembered)
+
+	require.Equal(t, append(make([]bool, 20), trues(1)...), p.Hides(append(names, "another")...), "ten are remembered, the next ten take the budget")
+	require.Equal(t, append(make([]bool, 20), true, false), p.Hides(append(names, "user_1", "another")...))
+}
+
+// The budget is looked at between patterns, too.
+func TestBudgetWithinAName(t *testing.T) {
+	t.Parallel()
+	step := time.Minute
+	p := compiled(t, &redact.Options{Clock: ticking(&step)}, "[a-z]", "[0-9]+", "b_.*")
+	require.Equal(t, []bool{true, true}, p.Hides("name", "other"))
+	names, _ := p.Remembered()
+	require.Zero(t, names)
+	step = 0
+	require.Equal(t, []bool{false, false}, p.Hides("name", "other"))
+}
+
+func trues(n int) []bool {
+	out := make([]bool, n)
+	for i := range out {
+		out[i] = true
+	}
+	return out
+}
+
+func TestLongNamesAreReplaced(t *testing.T) {
+	t.Parallel()
+	p := compiled(t, nil, "x")
+	require.Equal(t, []bool{false, true, false, true}, p.Hides(
+		strings.Repeat("é", redact.MaxNameLength), strings.Repeat("é", redact.MaxNameLength+1),
+		strings.Repeat("\xff", redact.MaxNameLength), strings.Repeat("\xff", redact.MaxNameLength+1),
+	))
+}
+
+// However many names there are, few are remembered, and those that are asked for
+// again are among them.
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	step := time.Duration(0)
+	p := compiled(t, &redact.Options{Clock: ticking(&step)}, "secret")
+	pad := strings.Repeat("x", 900)
+	for i := range 20_000 {
+		require.Equal(t, []bool{false, true}, p.Hides(fmt.Sprint(pad, i), "SECRET"))
+		names, size := p.Remembered()
+		require.LessOrEqual(t, size, 4<<20)
+		require.LessOrEqual(t, names, 9000)
+	}
+	step = time.Hour
+	require.Equal(t, []bool{true, false}, p.Hides("SECRET", fmt.Sprint(pad, 19_999)))
+	names, _ := p.Remembered()
+	require.Greater(t, names, 4000)
+}
