@@ -3,8 +3,8 @@ package redact
 import "time"
 
 // Engines compiles one pattern for both engines; linear is nil if package
-// regexp cannot express it. That which backtracks has a minute, and fails then.
-func Engines(text string, search bool) (linear func(string) bool, back func(string) (bool, error), err error) {
+// regexp cannot express it. That which backtracks fails after the time given.
+func Engines(text string, search bool, limit time.Duration) (linear func(string) bool, back func(string) (bool, error), err error) {
 	p, err := compile(text, search)
 	if err != nil {
 		return nil, nil, err
@@ -17,7 +17,7 @@ func Engines(text string, search bool) (linear func(string) bool, back func(stri
 			return linear, nil, err
 		}
 	}
-	re.MatchTimeout = time.Minute
+	re.MatchTimeout = limit
 	return linear, re.MatchString, nil
 }
 
