@@ -31,12 +31,12 @@ func agree(t *testing.T, pattern string, names ...string) bool {
 			re = regexp.MustCompile(plain)
 		}
 		for _, name := range names {
-			want := linear(name)
+			ours := linear(name)
 			got, err := back(name)
 			require.NoError(t, err)
-			require.Equal(t, want, got, "%q on %q, search %t", pattern, name, search)
+			require.Equal(t, ours, got, "%q on %q, search %t", pattern, name, search)
 			if re != nil {
-				require.Equal(t, re.MatchString(name), want, "%q on %q, search %t", pattern, name, search)
+				require.Equal(t, re.MatchString(name), ours, "%q on %q, search %t", pattern, name, search)
 			}
 		}
 	}
