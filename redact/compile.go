@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/dlclark/regexp2"
@@ -40,12 +41,24 @@ func compile(text string, search bool) (*pattern, error) {
 	if n := steps(tree); n > maxSteps {
 		return nil, fmt.Errorf("its repetitions unfold to %d steps, more than %d", n, maxSteps)
 	}
+	dropSurrogates(tree)
 	p := &pattern{need: needed(tree)}
 	if !search {
 		tree = &syntax.Regexp{Op: syntax.OpConcat, Sub: []*syntax.Regexp{{Op: syntax.OpBeginText}, tree, {Op: syntax.OpEndText}}}
 	}
 	p.linear, err = regexp.Compile(tree.String())
 	return p, err
+}
+
+// dropSurrogates makes halves of UTF-16 pairs match nothing: no name holds one,
+// but package regexp may look for U+FFFD in their place.
+func dropSurrogates(re *syntax.Regexp) {
+	if re.Op == syntax.OpLiteral && slices.ContainsFunc(re.Rune, utf16.IsSurrogate) {
+		*re = syntax.Regexp{Op: syntax.OpNoMatch}
+	}
+	for _, sub := range re.Sub {
+		dropSurrogates(sub)
+	}
 }
 
 // compileBack compiles a pattern for backtracking.

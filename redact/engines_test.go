@@ -27,7 +27,8 @@ func agree(t *testing.T, pattern string, names ...string) bool {
 			plain = `\A(?is:` + pattern + `)\z`
 		}
 		var re *regexp.Regexp
-		if !strings.Contains(pattern, `\Q`) { // which may swallow the parenthesis
+		// \Q may swallow the parenthesis, and a surrogate is taken for U+FFFD.
+		if !strings.Contains(pattern, `\Q`) && !strings.Contains(pattern, `\x{D8`) {
 			re = regexp.MustCompile(plain)
 		}
 		for _, name := range names {
@@ -60,7 +61,7 @@ func seedPatterns() []string {
 		"a*?", "a+?b", "a??b", "a{1,2}?b", "(?U)a+", "(?U)a+?", "(?U:a*)b", "(a*)*", "(a*)+", "(a|)*", "(|a)+b", "(a?){3}b", "(?:)*", "()", "(|)", "|", "a||b", "a|", "|a", "(a|b|ab)*c", "((a))", "(a*)*b", "(a+)+$",
 		"a*(?i)*", "a(?i)*", "a(?m)b", "((?-i)A)a", "a(?-i)|B", "(?i)(?s)(?m)(?U)a", "(?:(?-i)A|B)a",
 		`\.`, `\*\+`, `\-`, `\ `, `\_`, "a b", "a#b", " #", "\t", `\t\n\v\f\r\a`, `\(a\)`, `\$`, `\^`, `\/`, `\'`,
-		"\ufffd", ".\ufffd.", "[^\ufffd]+", `[^\x00-\x{10FFFF}]`, `[^\x00-\x{10FFFF}]*`, `[\x00-\x{10FFFF}]+`, `[^\n]`,
+		"\ufffd", ".\ufffd.", "[^\ufffd]+", `\x{D800}`, `(a|\x{D800})*`, `[\x{D800}-\x{DFFF}]+`, `[^\x{D800}-\x{DFFF}]+`, `[^\x00-\x{10FFFF}]`, `[^\x00-\x{10FFFF}]*`, `[\x00-\x{10FFFF}]+`, `[^\n]`,
 		"^.{3,10}$", "(?:user|member)_(?:id|no)", "x*", "(?:x)", "^(?:first|last)[-_ ]?name$", `.*[._-]?(ssn|tax.?id)[._-]?.*`,
 		`(^|_)name(_|$)`, `(?:^a|b)c`, `a$|b`, `^|a`, `(?:a|$)+`, `(\b)+a`, `(^)*a`, `(?:\b|a)*`, `(?:a\b)*`, `(?:a*b*)*c`, `(a{0,2}){2,3}`, `(?:(?:a{2}){3}|b)*`, `(?:a?b??)*`, `(?:a|b)*?c`, `(?:|a|b){2,}`,
 	}

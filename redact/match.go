@@ -52,14 +52,15 @@ func (p *Patterns) match(name string, over func() bool) bool {
 	if !utf8.ValidString(name) {
 		name = string([]rune(name))
 	}
-	folded := fold(name)
+	folded, tried := fold(name), false
 	for _, one := range p.all {
 		if !one.mayMatch(folded) {
 			continue
 		}
-		if one.match(name) || over() {
+		if tried && over() || one.match(name) {
 			return true
 		}
+		tried = true
 	}
 	return false
 }
