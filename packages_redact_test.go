@@ -20,7 +20,7 @@ func redacted(t *testing.T, w *world, patterns []string, change func(*dsr.Config
 	t.Helper()
 	c := w.config(nil, policy(rules...))
 	var err error
-	c.Redaction, err = redact.NewRegistry(nil, patterns...)
+	c.Redaction, err = redact.NewRegistry(&redact.Options{Clock: w.clock.Now}, patterns...)
 	require.NoError(t, err)
 	if change != nil {
 		change(&c)
@@ -238,7 +238,7 @@ func TestReplacedPatternsHoldForTheNextPackage(t *testing.T) {
 	w := secretShop(t, "none", "none", `""`, `""`)
 	c := w.config(nil, policy(accessRule()))
 	var err error
-	c.Redaction, err = redact.NewRegistry(nil, "email")
+	c.Redaction, err = redact.NewRegistry(&redact.Options{Clock: w.clock.Now}, "email")
 	require.NoError(t, err)
 	id := "r1"
 	c.NewID = func() string { return id }

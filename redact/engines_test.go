@@ -72,7 +72,7 @@ func seedNames() []string {
 		"", "name", "Name", "NAME", "name\n", "\nname", "name\nname", "a\nb", "x\nname\ny", "name ", "user_name", "user name x", "first-name", "names",
 		"email", "EMAIL", "eMail", "email2", "my_email", "customer", "customer_database", "the_customer", "user_events", "app_users", "data_12", "data_", "a@b", "sensitive_", "x_private",
 		"k", "K", "\u212a", "s", "S", "ſ", "ss", "σ", "ς", "Σ", "ß", "ẞ", "i", "I", "İ", "ı", "é", "É", "þ", "ÿ", "ǆ", "ǅ", "Ǆ",
-		"a", "A", "aa", "aaa", "ab", "abc", "AB", "ba", "b", "c", "bc", "aab", "aaab", strings.Repeat("a", 12), strings.Repeat("ab", 5) + "c",
+		"a", "A", "aa", "aaa", "ab", "abc", "AB", "ba", "b", "c", "bc", "aab", "aaab", strings.Repeat("a", 8), strings.Repeat("ab", 3) + "c",
 		"1", "12", "٣", "a1", "_", "-", ".", "a.b", "axb", `a\Eb`, "(", "(a)", "a{", "a{}", "a{,2}", "a{02}", "a{1", "{1}", "}", "]", "[", "a]", "a-", "*+", `\`, "$", "^", "/", "'", "a b", "a#b", " ", "\t", "\v", "\u00a0", "\u0085", "\t\n\v\f\r\a", "\u200b",
 		"ελλ", "日本", "😀", "😁😂", "\U0010ffff", "\x00", "\a", "\a8", "\n", "\r\n", "\ufffd", "\xff", "a\xffb", "\xed\xa0\x80", "a\xc3",
 		"user_id", "member_no", "last_name", "tax id", "x.ssn", "aC", "Bc", "BC",
@@ -83,8 +83,9 @@ func seedNames() []string {
 // package regexp with nothing around it.
 func TestEnginesAgree(t *testing.T) {
 	t.Parallel()
+	names := seedNames()
 	for _, pattern := range seedPatterns() {
-		require.True(t, agree(t, pattern, seedNames()...), "%q", pattern)
+		require.True(t, agree(t, pattern, names...), "%q", pattern)
 	}
 	require.True(t, agree(t, "(a{10}b?){100}", strings.Repeat("a", 1000), strings.Repeat("a", 999)))
 }

@@ -207,7 +207,7 @@ func TestTooManyNames(t *testing.T) {
 		names := redact.NewNames(compiled(t, nil, "id_.*"))
 		cursor := names.Cursor(add(names, setting{path: "d/c/doc"}))
 		names.Add(nil, c.secret, redact.Default)
-		for i := range redact.MaxNames + 50_000 {
+		for i := range redact.MaxNames + 2 {
 			cursor.Enter(fmt.Sprintf(c.key, i))
 			cursor.Leave()
 		}
@@ -239,7 +239,7 @@ func FuzzNames(f *testing.F) {
 	words := []string{"a", "b", "email", "field_1", "field_2", "field_3", "dataset_1", "collection_1"}
 	settings := []redact.Setting{redact.Default, redact.Default, redact.Hide, redact.Keep}
 	f.Fuzz(func(t *testing.T, shape, pattern string, turn uint8) {
-		p, err := redact.Compile([]string{pattern}, nil)
+		p, err := redact.Compile([]string{pattern}, &redact.Options{Clock: frozen})
 		if err != nil || len(shape) > 200 {
 			return
 		}

@@ -55,8 +55,8 @@ func (o *Options) withDefaults() Options {
 // lookahead, lookbehind, atomic groups, conditions, comments and
 // back-references: (?=a) (?!a) (?<=a) (?<!a) (?>a) (?(1)a|b) (?#a) \1 \k<name>
 // (?P=name), and \Z for \z. Repetitions are counted up to 1000. A pattern that
-// needs those is matched by backtracking for at most a tenth of a second or
-// two: a name on which it takes longer is replaced. Either way it means the
+// needs those is matched by backtracking, twice for a tenth of a second or two at
+// most: a name on which it takes longer is replaced. Either way it means the
 // same:
 //
 //   - Case is ignored, as [unicode.SimpleFold] has it, unless (?-i) turns that

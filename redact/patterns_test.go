@@ -6,18 +6,25 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/godsr/dsr/redact"
 )
 
+// compiled makes a set for which time stands still, unless opts say otherwise.
 func compiled(t testing.TB, opts *redact.Options, patterns ...string) *redact.Patterns {
 	t.Helper()
+	if opts == nil {
+		opts = &redact.Options{Clock: frozen}
+	}
 	p, err := redact.Compile(patterns, opts)
 	require.NoError(t, err)
 	return p
 }
+
+func frozen() time.Time { return time.Unix(0, 0) }
 
 // The patterns that the documentation of Fides shows, and what it says of them.
 func TestDocumentedPatterns(t *testing.T) {
@@ -37,7 +44,7 @@ func TestDocumentedPatterns(t *testing.T) {
 		{".*@.*", []string{"@", "a@b"}, []string{"a"}, nil},
 		{"data_[0-9]+", []string{"data_1", "DATA_123"}, []string{"data_", "data_1a", "mydata_1"}, []string{"data_1a", "mydata_1"}},
 	} {
-		whole, search := compiled(t, nil, c.pattern), compiled(t, &redact.Options{Search: true}, c.pattern)
+		whole, search := compiled(t, nil, c.pattern), compiled(t, &redact.Options{Search: true, Clock: frozen}, c.pattern)
 		for _, name := range c.hides {
 			require.Equal(t, []bool{true}, whole.Hides(name), "%s on %q", c.pattern, name)
 			require.Equal(t, []bool{true}, search.Hides(name), "%s on %q", c.pattern, name)
@@ -167,7 +174,7 @@ func TestRegistryReplacesAllOrNothing(t *testing.T) {
 	_, err := redact.NewRegistry(nil, "[")
 	require.EqualError(t, err, "redact: the patterns of names cannot be used; correct them:\n  pattern 0, \"[\": missing closing ]: `[`")
 
-	r, err := redact.NewRegistry(&redact.Options{Search: true}, "user")
+	r, err := redact.NewRegistry(&redact.Options{Search: true, Clock: frozen}, "user")
 	require.NoError(t, err)
 	first := r.Patterns()
 	require.Equal(t, []bool{true}, first.Hides("app_user"))
@@ -187,7 +194,7 @@ func TestRegistryReplacesAllOrNothing(t *testing.T) {
 
 func TestRegistryFromManyGoroutines(t *testing.T) {
 	t.Parallel()
-	r, err := redact.NewRegistry(nil, "odd.*", "even.*")
+	r, err := redact.NewRegistry(&redact.Options{Clock: frozen}, "odd.*", "even.*")
 	require.NoError(t, err)
 	wrong := make(chan string, 1000)
 	var all sync.WaitGroup
