@@ -3,12 +3,14 @@ package dsr_test
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/adapters/memory"
 	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/redact"
 	"github.com/godsr/dsr/storage"
@@ -230,6 +232,28 @@ func TestFailureThatQuotesATable(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, strings.Join([]string{w.packages.file("r1.manifest.json"), strings.ReplaceAll(w.packages.file("r1.json"), `"users 1"`, "")}, ""), "users")
 	require.Contains(t, w.packages.file("r1.json"), `"shop:collection_1"`)
+}
+
+// What docs/redaction.md shows is true.
+func TestRedactionGuide(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("docs/redaction.md")
+	require.NoError(t, err)
+	block := func(language string) string {
+		_, after, found := strings.Cut(string(guide), "```"+language+"\n")
+		require.True(t, found)
+		text, _, found := strings.Cut(after, "```")
+		require.True(t, found)
+		return text
+	}
+	first, _, found := strings.Cut(block("go"), "\n")
+	require.True(t, found)
+	require.Equal(t, `names, err := redact.NewRegistry(nil, "crm_.*", ".*_score", "^id$")`, first)
+	w := newWorld(t, block("yaml"), map[string]*memory.Connector{"crm_eu": memory.NewConnector(map[string][]row{
+		"people": {{"id": 17, "email": "ada@example.com", "risk_score": 0.2, "churn_score": 0.7, "notes": row{"id": 3, "text": "calls often"}}},
+	}, nil)})
+	redacted(t, w, []string{"crm_.*", ".*_score", "^id$"}, nil, accessRule())
+	require.Equal(t, block("json"), w.packages.file("r1.json"))
 }
 
 // Patterns that are replaced hold for packages whose writing begins afterwards.
