@@ -22,11 +22,12 @@ const parseFlags = syntax.Perl | syntax.FoldCase | syntax.DotNL
 // the tick of regexp2's clock, which is as long.
 const matchTimeout = 100 * time.Millisecond
 
-// pattern is a compiled one: linear is nil where only backtracking will do.
+// pattern is a compiled one. A name has to pass what there is of need, linear
+// and back.
 type pattern struct {
+	need   []string // folded texts of which one has to be in it
 	linear *regexp.Regexp
-	back   *regexp2.Regexp
-	need   []string // folded; one of them is in every name that matches. Nil for unknown
+	back   *regexp2.Regexp // where linear alone matches too much
 }
 
 // compile prefers package regexp, which takes time in proportion to the name.
@@ -34,16 +35,22 @@ func compile(text string, search bool) (*pattern, error) {
 	if !utf8.ValidString(text) {
 		return nil, errors.New("it is not valid UTF-8")
 	}
+	p := &pattern{}
 	tree, err := syntax.Parse(text, parseFlags)
 	if err != nil {
-		back, err := compileBack(text, search)
-		return &pattern{back: back}, err
+		var loose string
+		if p.back, loose, err = compileBack(text, search); err != nil {
+			return nil, err
+		}
+		if tree, err = syntax.Parse(loose, parseFlags); err != nil {
+			return p, nil //nolint:nilerr // then there is nothing to ask before
+		}
 	}
 	if n := steps(tree); n > maxSteps {
 		return nil, fmt.Errorf("its repetitions unfold to %d steps, more than %d", n, maxSteps)
 	}
 	dropSurrogates(tree)
-	p := &pattern{need: needed(tree)}
+	p.need = needed(tree)
 	if !search {
 		tree = &syntax.Regexp{Op: syntax.OpConcat, Sub: []*syntax.Regexp{{Op: syntax.OpBeginText}, tree, {Op: syntax.OpEndText}}}
 	}
@@ -62,28 +69,30 @@ func dropSurrogates(re *syntax.Regexp) {
 	}
 }
 
-// compileBack compiles a pattern for backtracking.
-func compileBack(text string, search bool) (*regexp2.Regexp, error) {
-	translated, err := translate(text)
+// compileBack compiles a pattern for backtracking, and returns a looser one.
+func compileBack(text string, search bool) (re *regexp2.Regexp, loose string, err error) {
+	translated, loose, err := translate(text)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if !search {
 		translated = `\A(?:` + translated + `)\z`
 	}
-	re, err := regexp2.Compile(translated, regexp2.None)
-	if err != nil {
-		return nil, fmt.Errorf("it cannot be matched by backtracking: %w", err)
+	if re, err = regexp2.Compile(translated, regexp2.None); err != nil {
+		return nil, "", fmt.Errorf("it cannot be matched by backtracking: %w", err)
 	}
 	re.MatchTimeout = matchTimeout
-	return re, nil
+	return re, loose, nil
 }
 
 // match reports whether the pattern matches a name of valid UTF-8, or does not
 // come to an end.
 func (p *pattern) match(name string) bool {
-	if p.linear != nil {
-		return p.linear.MatchString(name)
+	if p.linear != nil && !p.linear.MatchString(name) {
+		return false
+	}
+	if p.back == nil {
+		return true
 	}
 	// The process may have stood still meanwhile: what takes the time twice
 	// is given up. The error is dropped, since it quotes the name.

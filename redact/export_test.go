@@ -2,23 +2,25 @@ package redact
 
 import "time"
 
-// Engines compiles one pattern for both engines; linear is nil if package
-// regexp cannot express it. That which backtracks fails after the time given.
-func Engines(text string, search bool, limit time.Duration) (linear func(string) bool, back func(string) (bool, error), err error) {
+// Engines compiles one pattern: as it is used, and for backtracking alone, which
+// fails after the time given. It reports whether package regexp can express it.
+func Engines(text string, search bool, limit time.Duration) (used func(string) bool, back func(string) (bool, error), linear bool, err error) {
 	p, err := compile(text, search)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	re := p.back
-	if p.linear != nil {
-		set := &Patterns{all: []*pattern{p}}
-		linear = func(name string) bool { return set.match(name, func() bool { return false }) }
-		if re, err = compileBack(text, search); err != nil {
-			return linear, nil, err
-		}
+	set := &Patterns{all: []*pattern{p}}
+	used = func(name string) bool { return set.match(name, func() bool { return false }) }
+	linear = p.back == nil
+	re, _, err := compileBack(text, search)
+	if err != nil {
+		return nil, nil, linear, err
 	}
 	re.MatchTimeout = limit
-	return linear, re.MatchString, nil
+	if !linear {
+		p.back.MatchTimeout = limit
+	}
+	return used, re.MatchString, linear, nil
 }
 
 // Hides asks a package for names, one after another.

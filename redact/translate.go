@@ -16,22 +16,27 @@ import (
 // by package regexp itself and spelled out as a set, so that case, classes and
 // Unicode are its own; anchors become those of regexp2 that never look at a
 // line feed by chance. What package regexp does not have is passed on.
-func translate(text string) (string, error) {
+//
+// The other pattern is one for package regexp that matches at least as much:
+// without what looks around, and with anything in the place of a reference.
+func translate(text string) (pattern, loose string, err error) {
 	t := &translator{src: text, flags: parseFlags, operand: -1, names: map[string]int{}}
 	for t.src != "" {
 		if err := t.next(); err != nil {
-			return "", err
+			return "", "", err
 		}
 	}
 	if len(t.open) > 0 {
-		return "", fmt.Errorf("missing closing ): `%s`", text)
+		return "", "", fmt.Errorf("missing closing ): `%s`", text)
 	}
-	return string(t.out), nil
+	return string(t.out), string(t.loose), nil
 }
 
 type translator struct {
 	src      string // what is left
 	out      []byte
+	loose    []byte
+	around   int // how many groups are open that look around
 	flags    syntax.Flags
 	operand  int  // where in out begins what a repetition repeats; -1 for nothing
 	times    int  // how often that is repeated inside of itself
@@ -45,6 +50,7 @@ type openGroup struct {
 	flags syntax.Flags
 	start int
 	times int // at most, of what it holds
+	kind  groupKind
 }
 
 // next translates what comes next.
@@ -59,6 +65,7 @@ func (t *translator) next() error {
 	case '|':
 		t.skip(1)
 		t.write("|")
+		t.loosely("|")
 		t.operand = -1
 	case '*', '+', '?':
 		return t.repeat(1, string(c), 1, repeated)
@@ -71,9 +78,9 @@ func (t *translator) next() error {
 		}
 		return t.character(1)
 	case '^':
-		t.assert(1, t.line(`\A`, `(?:\A|(?<=\n))`))
+		t.assert(1, t.line(`\A`, `(?:\A|(?<=\n))`), "(?:)")
 	case '$':
-		t.assert(1, t.line(`\z`, `(?:\z|(?=\n))`))
+		t.assert(1, t.line(`\z`, `(?:\z|(?=\n))`), "(?:)")
 	case '[':
 		n, err := classEnd(t.src)
 		if err != nil {
@@ -93,6 +100,12 @@ func (t *translator) skip(n int) { t.src = t.src[n:] }
 
 func (t *translator) write(s string) { t.out = append(t.out, s...) }
 
+func (t *translator) loosely(s string) {
+	if t.around == 0 {
+		t.loose = append(t.loose, s...)
+	}
+}
+
 // begin starts something that can be repeated.
 func (t *translator) begin(times int) {
 	t.operand, t.times = len(t.out), times
@@ -101,10 +114,12 @@ func (t *translator) begin(times int) {
 	}
 }
 
-func (t *translator) assert(n int, as string) {
+// assert writes what stands for n bytes.
+func (t *translator) assert(n int, as, loose string) {
 	t.skip(n)
 	t.begin(1)
 	t.write(as)
+	t.loosely(loose)
 }
 
 func (t *translator) line(ofText, ofLine string) string {
@@ -171,6 +186,7 @@ func (t *translator) repeat(n int, op string, times int, repeated bool) error {
 	start := t.operand
 	t.out = slices.Insert(t.out, start, []byte("(?:")...)
 	t.write(")" + op)
+	t.loosely(op)
 	if lazy != (t.flags&syntax.NonGreedy != 0) {
 		t.write("?")
 	}
@@ -185,6 +201,7 @@ func (t *translator) character(n int) error {
 	if err != nil {
 		return reason(err)
 	}
+	t.loosely("(?:" + t.src[:n] + ")")
 	t.skip(n)
 	t.begin(1)
 	switch re.Op {
@@ -281,13 +298,13 @@ func (t *translator) escape() error {
 	}
 	switch c := t.src[1]; {
 	case c == 'A':
-		t.assert(2, `\A`)
+		t.assert(2, `\A`, "(?:)")
 	case c == 'z' || c == 'Z':
-		t.assert(2, `\z`)
+		t.assert(2, `\z`, "(?:)")
 	case c == 'b':
-		t.assert(2, wordBoundary)
+		t.assert(2, wordBoundary, "(?:)")
 	case c == 'B':
-		t.assert(2, noWordBoundary)
+		t.assert(2, noWordBoundary, "(?:)")
 	case c == 'Q':
 		return t.quoted()
 	case c == 'k' && strings.HasPrefix(t.src[2:], "<"):

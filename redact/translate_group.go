@@ -33,7 +33,7 @@ func (t *translator) reference(name string, n int) error {
 	if t.flags&syntax.FoldCase != 0 {
 		flag = "i"
 	}
-	t.assert(n, `(?`+flag+`:\k<`+number+`>)`)
+	t.assert(n, `(?`+flag+`:\k<`+number+`>)`, `(?s:.*)`)
 	return nil
 }
 
@@ -41,7 +41,7 @@ func (t *translator) reference(name string, n int) error {
 func (t *translator) condition(name string) error {
 	number, err := t.group(name)
 	if err == nil {
-		t.push(len("(?()")+len(name), "(?("+number+")")
+		t.push(len("(?()")+len(name), "(?("+number+")", "(?:", conditional)
 	}
 	return err
 }
@@ -49,7 +49,7 @@ func (t *translator) condition(name string) error {
 // openGroup translates what begins with a parenthesis.
 func (t *translator) openGroup() error {
 	if !strings.HasPrefix(t.src, "(?") {
-		t.push(1, t.capture(""))
+		t.push(1, t.capture(""), "(?:", plainGroup)
 		return nil
 	}
 	inside, after, closed := strings.Cut(t.src[2:], ")")
@@ -58,7 +58,11 @@ func (t *translator) openGroup() error {
 	}
 	for _, opening := range [...]string{"(?<=", "(?<!", "(?=", "(?!", "(?>", "(?:"} {
 		if strings.HasPrefix(t.src, opening) {
-			t.push(len(opening), opening)
+			kind := plainGroup
+			if strings.ContainsAny(opening, "=!") {
+				kind = lookaround
+			}
+			t.push(len(opening), opening, "(?:", kind)
 			return nil
 		}
 	}
@@ -86,7 +90,7 @@ func (t *translator) named(start int) error {
 	if !closed || name == "" || !word {
 		return fmt.Errorf("%s: `%s`", syntax.ErrInvalidNamedCapture, whole)
 	}
-	t.push(len(whole), t.capture(name))
+	t.push(len(whole), t.capture(name), "(?:", plainGroup)
 	return nil
 }
 
@@ -100,11 +104,23 @@ func (t *translator) capture(name string) string {
 	return "(?<" + strconv.Itoa(t.groups) + ">"
 }
 
+type groupKind int
+
+const (
+	plainGroup groupKind = iota
+	lookaround
+	conditional // the second alternative may be missing, which is empty then
+)
+
 // push opens a group.
-func (t *translator) push(n int, as string) {
+func (t *translator) push(n int, as, loose string, kind groupKind) {
 	t.skip(n)
-	t.open = append(t.open, openGroup{flags: t.flags, start: len(t.out), times: 1})
+	t.open = append(t.open, openGroup{flags: t.flags, start: len(t.out), times: 1, kind: kind})
 	t.write(as)
+	t.loosely(loose)
+	if kind == lookaround {
+		t.around++
+	}
 	t.operand = -1
 }
 
@@ -117,6 +133,13 @@ func (t *translator) closeGroup() error {
 	t.open = t.open[:last]
 	t.skip(1)
 	t.write(")")
+	switch group.kind {
+	case lookaround:
+		t.around--
+	case conditional:
+		t.loosely("|")
+	}
+	t.loosely(")")
 	t.begin(group.times)
 	t.flags, t.operand = group.flags, group.start
 	return nil
@@ -148,9 +171,10 @@ func (t *translator) setFlags() error {
 				return fmt.Errorf("%s: `%s`", syntax.ErrInvalidPerlOp, t.src[:i+1])
 			}
 			if t.src[i] == ')' {
+				t.loosely(t.src[:i+1])
 				t.skip(i + 1)
 			} else {
-				t.push(i+1, "(?:")
+				t.push(i+1, "(?:", t.src[:i+1], plainGroup)
 			}
 			t.flags = flags
 			return nil
