@@ -20,7 +20,7 @@ func benchPatterns() []string {
 	var patterns []string
 	for i, word := range words {
 		list := "^(" + word
-		for n := 0; len(list) < 100+20*i; n++ {
+		for n := 0; len(list) < 85+20*i; n++ {
 			list += fmt.Sprintf("|%s_%s_%d", word, words[(i+n)%len(words)], n)
 		}
 		patterns = append(patterns, word+"_internal_.*", ".*_"+word+"_private", "^"+word+"_id$", ".*"+word+"[0-9]{2,}.*", list+")$")
@@ -104,7 +104,7 @@ func BenchmarkLookahead(b *testing.B) {
 	var patterns, loose []string
 	for _, p := range benchPatterns() {
 		p = strings.TrimSuffix(strings.TrimPrefix(p, "^"), "$")
-		patterns, loose = append(patterns, "(?!public_)"+p), append(loose, p)
+		patterns, loose = append(patterns, "(?!x_)"+p), append(loose, p)
 	}
 	names := benchNames()
 	var ours, yardstick time.Duration
@@ -121,20 +121,19 @@ func BenchmarkLookahead(b *testing.B) {
 }
 
 // BenchmarkRunaway matches 10,000 names that a pattern backtracks on for ever.
-// x-budget is the time taken as a ratio to the budget.
+// x-budget is the time taken as a ratio to the default budget.
 func BenchmarkRunaway(b *testing.B) {
 	var names []string
 	for i := range 10_000 {
 		names = append(names, strings.Repeat("a", 100)+fmt.Sprint(i))
 	}
-	const budget = 500 * time.Millisecond
 	var took time.Duration
 	for b.Loop() {
-		p := compiled(b, &redact.Options{Budget: budget}, `(?=(a+)+b)a*.*`)
+		p := compiled(b, &redact.Options{}, `(?=(a+)+b)a*.*`)
 		start := time.Now()
 		hides := p.Hides(names...)
 		took += time.Since(start)
 		require.NotContains(b, hides, false)
 	}
-	b.ReportMetric(float64(took)/float64(b.N)/float64(budget), "x-budget")
+	b.ReportMetric(float64(took)/float64(b.N)/float64(redact.DefaultBudget), "x-budget")
 }

@@ -96,13 +96,20 @@ func (n *Names) judge(name *Name) {
 // Any reports whether a name was added that is replaced.
 func (n *Names) Any() bool { return n.count > 0 }
 
+// OverBudget reports whether the time to match names was spent, so that names
+// may be replaced only because nobody knows better.
+func (n *Names) OverBudget() bool { return n.match != nil && n.match.left <= 0 }
+
 // Number gives every name its replacement. Nothing can be added afterwards.
 func (n *Names) Number() error {
 	if n.numbered {
 		return errors.New("redact: the names are numbered already")
 	}
 	n.numbered = true
-	if n.full() && n.Any() {
+	switch {
+	case n.full() && n.OverBudget():
+		return fmt.Errorf("redact: more than %d names of the package are to be replaced, since the budget of %s to match them was spent: give Options.Budget more, or have simpler patterns", MaxNames, n.match.patterns.options.Budget)
+	case n.full() && n.Any():
 		return fmt.Errorf("redact: more than %d names of the package are to be replaced, or look like field_1: keys of documents that are data, such as IDs, should not match a pattern", MaxNames)
 	}
 	n.root.number()

@@ -224,10 +224,24 @@ func TestNamesOfASpentBudget(t *testing.T) {
 	t.Parallel()
 	step := time.Hour
 	p := compiled(t, &redact.Options{Clock: ticking(&step)}, "secret")
-	shown, _ := numbered(t, p, []setting{{path: "d/c/a"}, {"d/c/b", redact.Keep}, {path: "d"}, {path: "d/c"}}, []string{"d/c/a/x", "d/c/a/y", "d/c/a/x"})
+	shown, names := numbered(t, p, []setting{{path: "d/c/a"}, {"d/c/b", redact.Keep}, {path: "d"}, {path: "d/c"}}, []string{"d/c/a/x", "d/c/a/y", "d/c/a/x"})
 	require.Equal(t, map[string]string{
 		"d": "d", "d/c": "collection_1", "d/c/a": "field_1", "d/c/b": "b", "d/c/a/x": "field_1", "d/c/a/y": "field_2",
 	}, shown, "the first name took all the time")
+	require.True(t, names.OverBudget())
+
+	_, names = numbered(t, nil, nil, nil)
+	require.False(t, names.OverBudget())
+	_, names = numbered(t, compiled(t, nil, "x"), []setting{{path: "d"}}, nil)
+	require.False(t, names.OverBudget())
+
+	names = redact.NewNames(compiled(t, &redact.Options{Clock: ticking(&step)}, "secret"))
+	cursor := names.Cursor(add(names, setting{path: "d/c/doc"}))
+	for i := range redact.MaxNames {
+		cursor.Enter(fmt.Sprint("key", i))
+		cursor.Leave()
+	}
+	require.EqualError(t, names.Number(), "redact: more than 100000 names of the package are to be replaced, since the budget of 2s to match them was spent: give Options.Budget more, or have simpler patterns")
 }
 
 // FuzzNames builds data maps out of bytes and holds what is shown to its

@@ -25,8 +25,9 @@ type Options struct {
 	// Search lets a pattern match when it is found anywhere in a name, as
 	// Fides does it. Defaults to false: a pattern matches whole names.
 	Search bool
-	// Budget is how long the names of one package may be matched in all.
-	// After that, each name whose match is not remembered is replaced.
+	// Budget is how long the names of one request's packages may be matched
+	// in all. After that, each name whose match is not remembered is
+	// replaced; a match that has begun ends first, within half a second.
 	// Defaults to DefaultBudget.
 	Budget time.Duration
 	// Clock measures the budget. Defaults to time.Now.
@@ -56,8 +57,8 @@ func (o *Options) withDefaults() Options {
 // back-references: (?=a) (?!a) (?<=a) (?<!a) (?>a) (?(1)a|b) (?#a) \1 \k<name>
 // (?P=name), and \Z for \z. Repetitions are counted up to 1000. A pattern that
 // needs those is matched by backtracking, twice for a tenth of a second or two at
-// most: a name on which it takes longer is replaced. Either way it means the
-// same:
+// most: a name on which it takes longer is replaced. (A goroutine that counts
+// the time ends by itself a second or two later.) Either way it means the same:
 //
 //   - Case is ignored, as [unicode.SimpleFold] has it, unless (?-i) turns that
 //     off.

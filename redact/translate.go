@@ -277,8 +277,8 @@ func classEnd(s string) (int, error) {
 			return i + 1, nil
 		case s[i] == '\\' && i+1 < len(s):
 			i += 2
-		case strings.HasPrefix(s[i:], "[:"):
-			i += 1 + max(0, strings.Index(s[i+2:], ":]")+3)
+		case strings.HasPrefix(s[i:], "[:") && strings.Contains(s[i+2:], ":]"):
+			i += len("[:") + strings.Index(s[i+2:], ":]") + len(":]")
 		default:
 			i++
 		}
