@@ -25,20 +25,19 @@ const (
 // MaxNames is how many names of one package can be replaced.
 const MaxNames = 100_000
 
-// errTooMany names a way out.
-var errTooMany = fmt.Errorf("redact: more than %d names of the package are to be replaced: keys of documents that are data, such as IDs, should not match a pattern", MaxNames)
-
 // Names tells what is shown in the place of the names of one package. First all
 // names are added; then Number replaces them; then they are asked for. Names
 // are replaced by dataset_1, collection_1, field_1 and so on: those of one
 // parent that are replaced are numbered as they sort, and a number that would
-// give a name that is really there is left out. It is used from one goroutine.
+// give a name that is really there, shown or not, is left out. In whatever
+// order names are added, they are shown as the same. It is used from one
+// goroutine.
 type Names struct {
 	match    *matcher
 	root     Name
-	count    int
+	count    int // of names that are replaced
+	alike    int // of undeclared ones that look like a replacement
 	numbered bool
-	err      error
 }
 
 // Name is a name in its place: that of a dataset, of a collection in it, of a
@@ -49,7 +48,6 @@ type Name struct {
 	hidden      bool // is replaced
 	hides       bool // something below is
 	depth       int
-	parent      *Name
 	children    map[string]*Name
 }
 
@@ -57,33 +55,29 @@ type Name struct {
 // time budget is spent by matching only. Patterns may be nil.
 func NewNames(p *Patterns) *Names { return &Names{match: p.matcher()} }
 
-// Add adds a name below a parent, nil for a dataset, or finds it there. It
-// panics when it has to add after Number: that name would be shown as it is.
+// Add adds a name below a parent, nil for a dataset, or finds it there. Of
+// settings that differ, Hide holds. It panics when it has to add after Number:
+// that name would be shown as it is.
 func (n *Names) Add(parent *Name, name string, own Setting) *Name {
 	if parent == nil {
 		parent = &n.root
 	}
 	child := parent.children[name]
-	if child == nil {
-		child = n.insert(parent, name)
-	}
-	if own != Default && !n.numbered {
+	switch {
+	case child == nil && n.numbered:
+		//nolint:forbidigo // a name that nobody judged must not be shown
+		panic("redact: a name is added after the names were numbered")
+	case child == nil:
+		child = &Name{name: name, shown: name, own: own, depth: parent.depth + 1}
+		if parent.children == nil {
+			parent.children = map[string]*Name{}
+		}
+		parent.children[name] = child
+		n.judge(child)
+	case !n.numbered && (child.own == Default || own == Hide) && child.own != own:
 		child.own = own
 		n.judge(child)
 	}
-	return child
-}
-
-func (n *Names) insert(parent *Name, name string) *Name {
-	if n.numbered {
-		panic("redact: a name is added after the names were numbered")
-	}
-	child := &Name{name: name, shown: name, depth: parent.depth + 1, parent: parent}
-	if parent.children == nil {
-		parent.children = map[string]*Name{}
-	}
-	parent.children[name] = child
-	n.judge(child)
 	return child
 }
 
@@ -97,13 +91,14 @@ func (n *Names) judge(name *Name) {
 	case before && !name.hidden:
 		n.count--
 	}
-	if n.count > MaxNames {
-		n.err = errTooMany
-	}
 }
 
 // Any reports whether a name was added that is replaced.
 func (n *Names) Any() bool { return n.count > 0 }
+
+// OverBudget reports whether the time to match names was spent, so that names
+// may be replaced only because nobody knows better.
+func (n *Names) OverBudget() bool { return n.match != nil && n.match.left <= 0 }
 
 // Number gives every name its replacement. Nothing can be added afterwards.
 func (n *Names) Number() error {
@@ -111,9 +106,18 @@ func (n *Names) Number() error {
 		return errors.New("redact: the names are numbered already")
 	}
 	n.numbered = true
+	switch {
+	case n.full() && n.OverBudget():
+		return fmt.Errorf("redact: more than %d names of the package are to be replaced, since the budget of %s to match them was spent: give Options.Budget more, or have simpler patterns", MaxNames, n.match.patterns.options.Budget)
+	case n.full() && n.Any():
+		return fmt.Errorf("redact: more than %d names of the package are to be replaced, or look like field_1: keys of documents that are data, such as IDs, should not match a pattern", MaxNames)
+	}
 	n.root.number()
-	return n.err
+	return nil
 }
+
+// full reports whether no more undeclared names are remembered.
+func (n *Names) full() bool { return n.count > MaxNames || n.alike > MaxNames }
 
 var prefixes = [...]string{"dataset_", "collection_", "field_"}
 
@@ -129,8 +133,7 @@ func (n *Name) number() {
 			for taken := true; taken; {
 				next++
 				child.shown = n.prefix() + strconv.Itoa(next)
-				real := n.children[child.shown]
-				taken = real != nil && !real.hidden
+				taken = n.children[child.shown] != nil
 			}
 		}
 		n.hides = n.hides || child.hidden || child.hides
@@ -179,7 +182,17 @@ func (c *Cursor) Enter(name string) string {
 // matters reports whether an undeclared field must be remembered: its name is
 // replaced, or looks like a replacement.
 func (n *Names) matters(name string) bool {
-	return n.err == nil && (n.match.hides(name) || strings.HasPrefix(name, prefixes[len(prefixes)-1]))
+	if n.full() {
+		return false
+	}
+	if n.match.hides(name) {
+		return true
+	}
+	digits, alike := strings.CutPrefix(name, prefixes[len(prefixes)-1])
+	if alike = alike && digits != "" && strings.Trim(digits, "0123456789") == ""; alike {
+		n.alike++
+	}
+	return alike
 }
 
 // remember adds what the cursor went through.
