@@ -3,7 +3,6 @@ package storage
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -90,7 +89,11 @@ func (a *archive) close() error {
 	if err := a.endFile(); err != nil {
 		return err
 	}
-	if err := errors.Join(a.zip.Close(), a.buf.Flush()); err != nil {
+	err := a.zip.Close()
+	if err == nil {
+		err = a.buf.Flush()
+	}
+	if err != nil {
 		return fmt.Errorf("storage: write the package: %w", err)
 	}
 	return nil
