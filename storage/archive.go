@@ -72,12 +72,16 @@ func (a *archive) attach(file *Attachment) string {
 
 // attachments writes the noted files.
 func (a *archive) attachments(ctx context.Context) error {
+	if len(a.files) == 0 {
+		return nil
+	}
+	buf := make([]byte, bufferSize)
 	for i, file := range a.files {
 		w, err := a.file(a.names.attached[i], file.mediaType())
 		if err != nil {
 			return err
 		}
-		if _, err := file.copyTo(ctx, w); err != nil {
+		if _, err := file.copyTo(ctx, w, buf); err != nil {
 			return err
 		}
 	}

@@ -161,6 +161,7 @@ func (j *jsonWriter) attachments(ctx context.Context) error {
 		return j.err
 	}
 	j.openArray("attachments")
+	buf := make([]byte, bufferSize)
 	for i, a := range j.files {
 		if i > 0 {
 			j.write(",\n    ")
@@ -175,7 +176,7 @@ func (j *jsonWriter) attachments(ctx context.Context) error {
 		}
 		j.write(string(bytes.TrimSuffix(bytes.TrimSpace(head), []byte("}"))) + `,"content":"`)
 		enc := base64.NewEncoder(base64.StdEncoding, j.buf)
-		n, err := a.copyTo(ctx, enc)
+		n, err := a.copyTo(ctx, enc, buf)
 		if err != nil {
 			return err
 		}
@@ -261,8 +262,9 @@ func (a *Attachment) mediaType() string {
 	return a.Type
 }
 
-// copyTo writes the file's content and returns its size in bytes.
-func (a *Attachment) copyTo(ctx context.Context, w io.Writer) (n int64, err error) {
+// copyTo writes the file's content by way of a buffer, and returns its size in
+// bytes.
+func (a *Attachment) copyTo(ctx context.Context, w io.Writer, buf []byte) (n int64, err error) {
 	r, err := a.Open(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("storage: open a file for the package: %w", err)
@@ -272,7 +274,7 @@ func (a *Attachment) copyTo(ctx context.Context, w io.Writer) (n int64, err erro
 			err = fmt.Errorf("storage: read a file for the package: %w", e)
 		}
 	}()
-	if n, err = io.Copy(w, readerOf(ctx, r)); err != nil {
+	if n, err = io.CopyBuffer(w, readerOf(ctx, r), buf); err != nil {
 		return n, fmt.Errorf("storage: copy a file into the package: %w", err)
 	}
 	return n, nil
