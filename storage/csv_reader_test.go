@@ -30,10 +30,9 @@ func readTable(in io.Reader) (header [][]string, rows [][]storage.CSVCell, err e
 	}
 }
 
-func missing() storage.CSVCell                     { return storage.CSVCell{} }
-func text(s string) storage.CSVCell                { return storage.CSVCell{Kind: storage.CSVText, Text: s} }
-func jsonOf(s string) storage.CSVCell              { return storage.CSVCell{Kind: storage.CSVJSON, Text: s} }
-func cells(c ...storage.CSVCell) []storage.CSVCell { return append([]storage.CSVCell{}, c...) }
+func missing() storage.CSVCell        { return storage.CSVCell{} }
+func text(s string) storage.CSVCell   { return storage.CSVCell{Kind: storage.CSVText, Text: s} }
+func jsonOf(s string) storage.CSVCell { return storage.CSVCell{Kind: storage.CSVJSON, Text: s} }
 
 func TestCSVReader(t *testing.T) {
 	t.Parallel()
