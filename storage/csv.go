@@ -247,8 +247,7 @@ type csvTable struct {
 	root    csvField
 	cells   [][]byte // JSON, by column; nil for nothing
 	row     int64    // counts
-	name    []byte   // of a field, unescaped
-	scratch []byte   // text of a cell, unescaped
+	scratch []byte   // a text without its escapes
 }
 
 // csvField is a field that has a column, or in which there are such.
@@ -307,10 +306,10 @@ func (t *csvTable) appendLine(dst, row []byte) ([]byte, error) {
 		case cell == nil:
 		case cell[0] == '"':
 			var err error
-			if t.scratch, err = appendUnquoted(t.scratch[:0], cell); err != nil {
+			if cell, t.scratch, err = unquoted(cell, t.scratch); err != nil {
 				return dst, errCSVJSON
 			}
-			dst = appendCSVText(dst, t.scratch)
+			dst = appendCSVText(dst, cell)
 		case cell[0] == '[' || cell[0] == '{':
 			dst = appendCSVJSON(dst, cell)
 		default:
@@ -340,10 +339,10 @@ func (t *csvTable) object(at *csvField, object []byte) error {
 		if value == nil {
 			return nil
 		}
-		if t.name, err = appendUnquoted(t.name[:0], name); err != nil {
+		if name, t.scratch, err = unquoted(name, t.scratch); err != nil {
 			return errCSVJSON
 		}
-		field := at.fields[string(t.name)]
+		field := at.fields[string(name)]
 		if field == nil {
 			return errCSVColumn
 		}

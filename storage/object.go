@@ -26,10 +26,10 @@ func members(object []byte, yield func(name string, value []byte) error) error {
 		if err != nil || value == nil {
 			return err
 		}
-		if buf, err = appendUnquoted(buf[:0], name); err != nil {
+		if name, buf, err = unquoted(name, buf); err != nil {
 			return err
 		}
-		if err := yield(string(buf), value); err != nil {
+		if err := yield(string(name), value); err != nil {
 			return err
 		}
 	}
@@ -180,15 +180,20 @@ func endOf(b []byte, i int) int {
 }
 
 func endOfString(b []byte, i int) int {
-	for i++; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
+	for from := i + 1; ; {
+		at := bytes.IndexByte(b[from:], '"')
+		if at < 0 {
+			return -1
+		}
+		from += at + 1
+		escapes := from - 2
+		for b[escapes] == '\\' { // It stops at the opening quote at the latest.
+			escapes--
+		}
+		if (from-escapes)%2 == 0 {
+			return from
 		}
 	}
-	return -1
 }
 
 func endOfWord(b []byte, i, size int) int {
@@ -237,8 +242,18 @@ func endOfNumber(b []byte, i int) int {
 
 // unquote returns the text of a JSON string.
 func unquote(b []byte) (string, error) {
-	text, err := appendUnquoted(nil, b)
+	text, _, err := unquoted(b, nil)
 	return string(text), err
+}
+
+// unquoted returns the text of a JSON string, which is part of b or in the
+// buffer, and the buffer.
+func unquoted(b, buf []byte) (text, after []byte, err error) {
+	if bytes.IndexByte(b, '\\') < 0 {
+		return b[1 : len(b)-1], buf, nil
+	}
+	buf, err = appendUnquoted(buf[:0], b)
+	return buf, buf, err
 }
 
 // appendUnquoted appends the text of a JSON string, which is given in its
