@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -103,4 +104,21 @@ func TestCSVReaderFails(t *testing.T) {
 		_, again := r.Read()
 		require.Equal(t, err, again, "the error stays")
 	}
+}
+
+func ExampleCSVReader() {
+	r := storage.NewCSVReader(strings.NewReader("\"id\",\"address.city\"\r\n1,\"'=Oslo\"\r\n2,\r\n"))
+	columns, _ := r.Header()
+	fmt.Println(columns)
+	for {
+		row, err := r.Read()
+		if err != nil {
+			return // io.EOF
+		}
+		fmt.Printf("%+v\n", row)
+	}
+	// Output:
+	// [[id] [address city]]
+	// [{Kind:2 Text:1} {Kind:1 Text:=Oslo}]
+	// [{Kind:2 Text:2} {Kind:0 Text:}]
 }

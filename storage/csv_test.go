@@ -298,15 +298,15 @@ func TestCSVKeepsItsColumns(t *testing.T) {
 func TestCSVFlatMemory(t *testing.T) {
 	row := fmt.Appendf(nil, `{"id":1,"text":%q,"in":{"a":"x\ny","b":[1,"=2"],"c":null}}`, strings.Repeat("x;=\"", 50))
 	columns := table("a:b", "id", "text", "in/a", "in/b", "in/c")
-	perRow := testing.AllocsPerRun(5, func() {
+	perRow := testing.AllocsPerRun(2, func() {
 		w := csvTo(io.Discard)
 		require.NoError(t, w.Collection(columns))
-		for range 20_000 {
+		for range 5_000 {
 			if err := w.Row(row); err != nil {
 				require.NoError(t, err)
 			}
 		}
 		require.NoError(t, w.Close(context.Background(), nil))
 	})
-	require.Less(t, perRow, 200.0, "allocations for 20,000 rows")
+	require.Less(t, perRow, 200.0, "allocations for 5,000 rows")
 }

@@ -121,6 +121,10 @@ const accented = '\u0301'
 func folded(path string) string {
 	var key []rune
 	for _, r := range path {
+		if r < utf8.RuneSelf {
+			key = append(key, unicode.ToUpper(r))
+			continue
+		}
 		if unicode.Is(unicode.M, r) {
 			if last := len(key) - 1; last >= 0 && key[last] != '/' {
 				key = key[:last]
