@@ -110,7 +110,7 @@ func TestCSVTables(t *testing.T) {
 			[]string{`{"a":["x",1,null,{"y":[]}],"b":{"k":"v"}}`, `{"a":[],"b":7}`, "{\"a\":[1,\t2],\"b\":{\"k\":\"=1;=2\"}}"},
 			[]string{`"a","b"`, `"[""x"",1,null,{""y"":[]}]","{""k"":""v""}"`, `"[]",7`, `"[1, 2]","{""k"":""=1\u003b=2""}"`},
 		},
-		"an object in a field with one column": {[]string{"a"}, []string{`{"a":{"b":1}}`}, []string{`"a"`, `"{""b"":1}"`}},
+		"an object in a field with one column":          {[]string{"a"}, []string{`{"a":{"b":1}}`}, []string{`"a"`, `"{""b"":1}"`}},
 		"an object that is whole has no columns inside": {[]string{"a/*", "a/b"}, []string{`{"a":{"b":1}}`}, []string{`"a","a.b"`, `"{""b"":1}",`}},
 		"text that is JSON itself": {
 			[]string{"a"}, []string{`{"a":"[1]"}`, `{"a":"{}"}`, `{"a":"[deleted]"}`, `{"a":"{"}`, `{"a":"'[1]"}`},
