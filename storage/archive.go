@@ -3,7 +3,6 @@ package storage
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -72,12 +71,16 @@ func (a *archive) attach(file *Attachment) string {
 
 // attachments writes the noted files.
 func (a *archive) attachments(ctx context.Context) error {
+	if len(a.files) == 0 {
+		return nil
+	}
+	buf := make([]byte, bufferSize)
 	for i, file := range a.files {
 		w, err := a.file(a.names.attached[i], file.mediaType())
 		if err != nil {
 			return err
 		}
-		if _, err := file.copyTo(ctx, w); err != nil {
+		if _, err := file.copyTo(ctx, w, buf); err != nil {
 			return err
 		}
 	}
@@ -89,7 +92,11 @@ func (a *archive) close() error {
 	if err := a.endFile(); err != nil {
 		return err
 	}
-	if err := errors.Join(a.zip.Close(), a.buf.Flush()); err != nil {
+	err := a.zip.Close()
+	if err == nil {
+		err = a.buf.Flush()
+	}
+	if err != nil {
 		return fmt.Errorf("storage: write the package: %w", err)
 	}
 	return nil

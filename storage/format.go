@@ -45,8 +45,8 @@ type Writer interface {
 	// returns where it will be within the package, so that rows can tell.
 	Attach(a *Attachment) (path string, err error)
 	// Close ends the package. Formats that have room for it tell what was
-	// looked into, in the given order. It does not close what is written
-	// to.
+	// looked into, in the given order; those with a file for each collection
+	// fill in File of the contents. It does not close what is written to.
 	Close(ctx context.Context, contents []ManifestCollection) error
 	// Rows counts the rows of all collections.
 	Rows() int64

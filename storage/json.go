@@ -161,6 +161,7 @@ func (j *jsonWriter) attachments(ctx context.Context) error {
 		return j.err
 	}
 	j.openArray("attachments")
+	buf := make([]byte, bufferSize)
 	for i, a := range j.files {
 		if i > 0 {
 			j.write(",\n    ")
@@ -175,7 +176,7 @@ func (j *jsonWriter) attachments(ctx context.Context) error {
 		}
 		j.write(string(bytes.TrimSuffix(bytes.TrimSpace(head), []byte("}"))) + `,"content":"`)
 		enc := base64.NewEncoder(base64.StdEncoding, j.buf)
-		n, err := a.copyTo(ctx, enc)
+		n, err := a.copyTo(ctx, enc, buf)
 		if err != nil {
 			return err
 		}
@@ -252,45 +253,6 @@ func (o *keyOrder) row(row []byte, before int64) error {
 	}
 	return nil
 }
-
-// mediaType is that of the file, whose default is filled in.
-func (a *Attachment) mediaType() string {
-	if a.Type == "" {
-		return "application/octet-stream"
-	}
-	return a.Type
-}
-
-// copyTo writes the file's content and returns its size in bytes.
-func (a *Attachment) copyTo(ctx context.Context, w io.Writer) (n int64, err error) {
-	r, err := a.Open(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("storage: open a file for the package: %w", err)
-	}
-	defer func() {
-		if e := r.Close(); err == nil && e != nil {
-			err = fmt.Errorf("storage: read a file for the package: %w", e)
-		}
-	}()
-	if n, err = io.Copy(w, readerOf(ctx, r)); err != nil {
-		return n, fmt.Errorf("storage: copy a file into the package: %w", err)
-	}
-	return n, nil
-}
-
-// readerOf ends with its context.
-func readerOf(ctx context.Context, r io.Reader) io.Reader {
-	return readerFunc(func(p []byte) (int, error) {
-		if err := ctx.Err(); err != nil {
-			return 0, context.Cause(ctx)
-		}
-		return r.Read(p)
-	})
-}
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // encode is JSON as a person reads it: no escapes for <, > and &.
 func encode(v any, indent string) ([]byte, error) {

@@ -50,6 +50,9 @@ type ManifestCollection struct {
 	State string `json:"state"`
 	// Rows counts the rows in the package.
 	Rows int64 `json:"rows"`
+	// File is where in the package the rows are, in formats that have a file
+	// for each collection. Left out for others, and where there are no rows.
+	File string `json:"file,omitempty"`
 	// Uncastable counts values by which rows were to be looked for, but
 	// which the type of a field cannot take: rows that refer to the data
 	// subject by those are not in the package. Left out when there are none.

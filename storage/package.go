@@ -66,12 +66,16 @@ type Package struct {
 	upload Upload
 	out    *digest
 	sealed io.WriteCloser // nil where nothing encrypts the whole
+	over   bool           // was committed or aborted
 }
 
 // Create starts a package. It must be ended with Commit or Abort.
 func Create(ctx context.Context, dest Destination, opts PackageOptions) (*Package, error) {
 	if err := opts.Check(); err != nil {
 		return nil, err
+	}
+	if opts.About == nil {
+		return nil, errors.New("storage: PackageOptions.About is missing: a package tells of itself")
 	}
 	upload, err := dest.Create(ctx, opts.FileName())
 	if err != nil {
@@ -102,8 +106,12 @@ func (p *Package) open() (err error) {
 
 // Commit ends the package, writes its manifest beside it and then makes it
 // visible. Package, Bytes, SHA256 and Rows of the manifest are filled in;
-// Collections is what the package tells as well.
+// Collections is what the package tells as well. The package is over then, also
+// when Commit fails: another Commit returns [ErrUploadOver].
 func (p *Package) Commit(ctx context.Context, m *Manifest) error {
+	if p.over {
+		return ErrUploadOver
+	}
 	defer func() { _ = p.Abort() }()
 	if err := p.Close(ctx, m.Collections); err != nil {
 		return err
@@ -122,7 +130,10 @@ func (p *Package) Commit(ctx context.Context, m *Manifest) error {
 
 // Abort drops the package: nothing of it becomes visible. It does nothing after
 // Commit, so that it can be deferred.
-func (p *Package) Abort() error { return p.upload.Abort() }
+func (p *Package) Abort() error {
+	p.over = true
+	return p.upload.Abort()
+}
 
 // digest counts and hashes what reaches a writer.
 type digest struct {

@@ -1,0 +1,47 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"io"
+)
+
+// mediaType is that of the file, whose default is filled in.
+func (a *Attachment) mediaType() string {
+	if a.Type == "" {
+		return "application/octet-stream"
+	}
+	return a.Type
+}
+
+// copyTo writes the file's content by way of a buffer, and returns its size in
+// bytes.
+func (a *Attachment) copyTo(ctx context.Context, w io.Writer, buf []byte) (n int64, err error) {
+	r, err := a.Open(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("storage: open a file for the package: %w", err)
+	}
+	defer func() {
+		if e := r.Close(); err == nil && e != nil {
+			err = fmt.Errorf("storage: read a file for the package: %w", e)
+		}
+	}()
+	if n, err = io.CopyBuffer(w, readerOf(ctx, r), buf); err != nil {
+		return n, fmt.Errorf("storage: copy a file into the package: %w", err)
+	}
+	return n, nil
+}
+
+// readerOf ends with its context.
+func readerOf(ctx context.Context, r io.Reader) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, context.Cause(ctx)
+		}
+		return r.Read(p)
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
