@@ -26,7 +26,7 @@ func textsEN() Texts {
 		Broken: "A part of the search is missing. Unpack the whole ZIP file and open it again.",
 		Pages:  "Pages", First: "First", Previous: "Previous", Next: "Next", Last: "Last", AllPages: "All pages", Page: "Page {n}", GoTo: "Go to page", Go: "Go",
 		Entry: "Entry {n}", Range: "Entries {first} to {last}", OfTotal: "of {total}",
-		Null: "empty", Blank: "text without characters", Without: "nothing inside", True: "yes", False: "no", Unnamed: "no name", Long: "Show all {n} characters",
+		Null: "empty", Blank: "no text", Without: "nothing inside", True: "yes", False: "no", Unnamed: "no name", Long: "Show all {n} characters",
 		Thousands: ",", Date: "{day} {month} {year}",
 		Months: [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
 		Identities: map[string]string{
@@ -57,7 +57,7 @@ func textsDE() Texts {
 		Broken: "Ein Teil der Suche fehlt. Entpacken Sie die ganze ZIP-Datei und öffnen Sie sie erneut.",
 		Pages:  "Seiten", First: "Erste", Previous: "Zurück", Next: "Weiter", Last: "Letzte", AllPages: "Alle Seiten", Page: "Seite {n}", GoTo: "Gehe zu Seite", Go: "Los",
 		Entry: "Eintrag {n}", Range: "Einträge {first} bis {last}", OfTotal: "von {total}",
-		Null: "leer", Blank: "Text ohne Zeichen", Without: "nichts darin", True: "ja", False: "nein", Unnamed: "ohne Namen", Long: "Alle {n} Zeichen zeigen",
+		Null: "leer", Blank: "kein Text", Without: "nichts darin", True: "ja", False: "nein", Unnamed: "ohne Namen", Long: "Alle {n} Zeichen zeigen",
 		Thousands: ".", Date: "{day}. {month} {year}",
 		Months: [12]string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"},
 		Identities: map[string]string{
@@ -88,7 +88,7 @@ func textsFR() Texts {
 		Broken: "Une partie de la recherche manque. Décompressez tout le fichier ZIP et ouvrez-le à nouveau.",
 		Pages:  "Pages", First: "Première", Previous: "Précédente", Next: "Suivante", Last: "Dernière", AllPages: "Toutes les pages", Page: "Page {n}", GoTo: "Aller à la page", Go: "Aller",
 		Entry: "Entrée {n}", Range: "Entrées {first} à {last}", OfTotal: "sur {total}",
-		Null: "vide", Blank: "texte sans caractères", Without: "sans contenu", True: "oui", False: "non", Unnamed: "sans nom", Long: "Afficher les {n} caractères",
+		Null: "vide", Blank: "aucun texte", Without: "sans contenu", True: "oui", False: "non", Unnamed: "sans nom", Long: "Afficher les {n} caractères",
 		Thousands: "\u202f", Date: "{day} {month} {year}",
 		Months: [12]string{"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"},
 		Identities: map[string]string{
@@ -119,7 +119,7 @@ func textsES() Texts {
 		Broken: "Falta una parte de la búsqueda. Descomprima todo el archivo ZIP y ábralo de nuevo.",
 		Pages:  "Páginas", First: "Primera", Previous: "Anterior", Next: "Siguiente", Last: "Última", AllPages: "Todas las páginas", Page: "Página {n}", GoTo: "Ir a la página", Go: "Ir",
 		Entry: "Entrada {n}", Range: "Entradas {first} a {last}", OfTotal: "de {total}",
-		Null: "vacío", Blank: "texto sin caracteres", Without: "sin contenido", True: "sí", False: "no", Unnamed: "sin nombre", Long: "Mostrar los {n} caracteres",
+		Null: "vacío", Blank: "ningún texto", Without: "sin contenido", True: "sí", False: "no", Unnamed: "sin nombre", Long: "Mostrar los {n} caracteres",
 		Thousands: ".", Date: "{day} de {month} de {year}",
 		Months: [12]string{"enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"},
 		Identities: map[string]string{

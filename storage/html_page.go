@@ -131,6 +131,9 @@ func (p *htmlPages) rows(w io.Writer, c *htmlCollection, body []byte, n int, mor
 		Range:    fill(p.T.Range, "{first}", p.T.number(c.Rows-int64(n)+1), "{last}", p.T.number(c.Rows)),
 		Several:  more || c.pages > 1,
 	}
+	if n == 1 {
+		page.Range = fill(p.T.Entry, "{n}", p.T.number(c.Rows))
+	}
 	if more {
 		page.NextPage = c.pages + 1
 	}

@@ -88,7 +88,7 @@ const dsrPackage = (() => {
       return make("li", "", make("p", form.dataset.files), link);
     }
     link.href = group.p + "page-" + page + ".html#r" + row;
-    link.append(make("bdi", visible(group.c)), ", " + fill(form.dataset.entry, {n: number(row)}));
+    link.append(make("bdi", visible(group.c)), " \u00b7 " + fill(form.dataset.entry, {n: number(row)}));
     return make("li", "", make("p", "", make("bdi", visible(group.s))), link, snippet(text, folded, words));
   }
 
@@ -96,7 +96,9 @@ const dsrPackage = (() => {
   function snippet(text, folded, words) {
     const places = words.map(word => folded.indexOf(word)).filter(at => at >= 0);
     const first = places.length ? original(text, folded, Math.min(...places)) : 0;
-    const start = first <= before ? 0 : first - before;
+    text = text.trimEnd();
+    let start = first <= before ? 0 : first - before;
+    if (start) start += Math.max(0, text.slice(start, first).search(/\s/) + 1);
     const part = [...text.slice(start, start + before + after)];
     // Each character's place in the folded part, to mark the words in it.
     const at = [];
@@ -139,7 +141,7 @@ const dsrPackage = (() => {
     const words = wordsOf(text);
     let found = 0;
     for (const row of document.querySelectorAll("#rows > article")) {
-      const folded = words.length ? fold(row.textContent) : "";
+      const folded = words.length ? fold(row.lastElementChild.textContent) : "";
       row.hidden = !words.every(word => folded.includes(word));
       if (!row.hidden) found++;
     }
@@ -164,15 +166,16 @@ const dsrPackage = (() => {
     whole = about.whole;
     form.hidden = false;
     const here = root === "";
+    let timer;
     if (!here && !whole) $("search-page").hidden = false;
     form.addEventListener("submit", event => {
       event.preventDefault();
+      clearTimeout(timer);
       if (here) searchHere(input.value);
       else if (!whole) filter(input.value);
       else if (input.value.trim()) location.href = root + "index.html#q=" + encodeURIComponent(input.value);
     });
     if (here || !whole) {
-      let timer;
       input.addEventListener("input", () => {
         clearTimeout(timer);
         timer = setTimeout(() => here ? searchHere(input.value) : filter(input.value), 300);
