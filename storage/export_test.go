@@ -44,3 +44,6 @@ func (f *fullDisk) Sync() error {
 }
 
 var _ io.Writer = (*fullDisk)(nil)
+
+// BuiltInTexts are the texts of HTML packages by language.
+func BuiltInTexts() map[string]Texts { return builtInTexts() }
