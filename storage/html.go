@@ -73,7 +73,10 @@ func (h HTML) NewWriter(w io.Writer, about *About) (Writer, error) {
 		search: htmlSearch{archive: a, limit: searchLimit},
 		row:    htmlRow{texts: &texts},
 	}
-	return out, out.assets()
+	if err := out.assets(); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 type htmlWriter struct {

@@ -93,7 +93,7 @@ func textsFR() Texts {
 		Months: [12]string{"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"},
 		Identities: map[string]string{
 			"email": "Adresse e-mail", "phone": "Numéro de téléphone", "phone_number": "Numéro de téléphone", "name": "Nom", "user_id": "Identifiant", "customer_id": "Numéro de client",
-			"external_id": "Référence", "device_id": "Identifiant d’appareil", "fides_user_device_id": "Identifiant d’appareil", "ga_client_id": "Identifiant Google Analytics",
+			"external_id": "Référence", "device_id": "Identifiant du terminal", "fides_user_device_id": "Identifiant du terminal", "ga_client_id": "Identifiant Google Analytics",
 		},
 	}
 }

@@ -231,6 +231,10 @@ func beginning(s string, characters int) string {
 func appendHTML(dst []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {
+		if plainBytes[s[i]] {
+			i++
+			continue
+		}
 		c, size := rune(s[i]), 1
 		if c >= utf8.RuneSelf {
 			c, size = utf8.DecodeRuneInString(s[i:])
@@ -263,6 +267,14 @@ func appendHTML(dst []byte, s string) []byte {
 	}
 	return append(dst, s[from:]...)
 }
+
+// plainBytes are those that stay as they are in HTML and in scripts.
+var plainBytes = func() (plain [256]bool) {
+	for c := byte(' '); c < 0x7F; c++ {
+		plain[c] = !strings.ContainsRune(`<>&"'\`, rune(c))
+	}
+	return plain
+}()
 
 // unseen reports whether a character cannot be seen, or changes the order of
 // others. Those that languages need are not among them.

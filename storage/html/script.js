@@ -150,8 +150,8 @@ const dsrPackage = (() => {
 
   function searchHere(text) {
     const hash = text.trim() ? "#q=" + encodeURIComponent(text) : "";
-    history.replaceState(null, "", hash || "#");
     search(text);
+    history.replaceState(null, "", hash || "#");
   }
 
   // wanted is what the address asks to search for.

@@ -1,7 +1,6 @@
 package pagetest_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -41,7 +40,7 @@ func TestAccessible(t *testing.T) {
 				page.do(chromedp.EmulateViewport(width, 900), media("prefers-color-scheme", scheme, "prefers-reduced-motion", "reduce"),
 					visit("about:blank"), visit(page.address), page.then, chromedp.Evaluate[chromedp.Void](axe+";0"))
 				faults := eval[[]string](page.tab, `axe.run(document, {resultTypes: ["violations"], preload: false}).then(r => r.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join(" | ")))`, chromedp.EvalAwaitPromise)
-				require.Empty(t, faults, fmt.Sprintf("%s, %s, %d wide", name, scheme, width))
+				require.Empty(t, faults, "%s, %s, %d wide", name, scheme, width)
 			}
 		}
 	}
