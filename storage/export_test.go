@@ -44,3 +44,12 @@ func (f *fullDisk) Sync() error {
 }
 
 var _ io.Writer = (*fullDisk)(nil)
+
+// BuiltInTexts are the texts of HTML packages by language.
+func BuiltInTexts() map[string]Texts { return builtInTexts() }
+
+// HTMLAllPages writes the way to the pages of a collection.
+func HTMLAllPages(w io.Writer, pages int, rows int64) error {
+	texts, lang := textsFor(nil, "")
+	return newHTMLPages(&HTML{}, &About{}, &texts, lang).all(w, &htmlCollection{pages: pages, Rows: rows})
+}

@@ -124,10 +124,10 @@ func versionOf(folder string) float64 {
 // installCommand is what a person types on this machine to install a server.
 func installCommand(server string) string {
 	packages := map[string]map[string]string{
-		"apt-get": {"PostgreSQL": "apt-get install -y postgresql", "MariaDB": "apt-get install -y mariadb-server"},
-		"dnf":     {"PostgreSQL": "dnf install -y postgresql-server", "MariaDB": "dnf install -y mariadb-server"},
-		"apk":     {"PostgreSQL": "apk add postgresql", "MariaDB": "apk add mariadb mariadb-server-utils"},
-		"brew":    {"PostgreSQL": "brew install postgresql@17", "MariaDB": "brew install mariadb"},
+		"apt-get": {"PostgreSQL": "apt-get install -y postgresql", "MariaDB": "apt-get install -y mariadb-server", "Chromium": "apt-get install -y chromium"},
+		"dnf":     {"PostgreSQL": "dnf install -y postgresql-server", "MariaDB": "dnf install -y mariadb-server", "Chromium": "dnf install -y chromium"},
+		"apk":     {"PostgreSQL": "apk add postgresql", "MariaDB": "apk add mariadb mariadb-server-utils", "Chromium": "apk add chromium"},
+		"brew":    {"PostgreSQL": "brew install postgresql@17", "MariaDB": "brew install mariadb", "Chromium": "brew install chromium"},
 	}
 	order := []string{"apt-get", "dnf", "apk", "brew"}
 	if runtime.GOOS == "darwin" {

@@ -50,7 +50,7 @@ func TestFindPrograms(t *testing.T) {
 
 	t.Run("missing or not executable", func(t *testing.T) {
 		t.Parallel()
-		for _, server := range []string{"PostgreSQL", "MariaDB"} {
+		for _, server := range []string{"PostgreSQL", "MariaDB", "Chromium"} {
 			p := program{server: server, needs: [][]string{{"a"}, {"nothing", "less"}, {"c"}}, patterns: []string{filepath.Join(root, "pg/*/bin")}}
 			_, err := p.find(path)
 			require.ErrorIs(t, err, fs.ErrNotExist)

@@ -14,6 +14,8 @@
 // The long way is [StartPostgres] and [StartMariaDB], which need no testing.TB
 // and give a [Server] that can be stopped, killed and started again.
 //
+// [Chromium] and [AxeCore] find what tests of pages need.
+//
 // Servers listen on unix sockets only and keep their files in a directory of
 // their own. As root they run as the user nobody, since both refuse to run as
 // root. They die with the process that started them, however it ends, and
