@@ -187,6 +187,7 @@ func (s *shape) see(v any, cursor *redact.Cursor) {
 		for _, e := range v {
 			(&shape{}).see(e, cursor)
 		}
+	case nil: // needs no column of its own
 	default:
 		s.leaf = true
 	}
