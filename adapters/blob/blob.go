@@ -28,8 +28,7 @@ type Options struct {
 	// .zip, application/octet-stream for all others.
 	ContentType string
 	// BufferSize is the size of the parts of an upload in bytes, of which an
-	// upload holds about three in memory, with blobs3.BeforeWrite also on
-	// S3. A file on S3 has at most 10,000 parts: those of 5 MiB make 48 GiB.
+	// upload holds about three in memory; on S3, only with blobs3.New. A file on S3 has at most 10,000 parts: those of 5 MiB make 48 GiB.
 	// Defaults to [DefaultBufferSize].
 	BufferSize int
 	// MaxConcurrency is how many parts of a file are uploaded at once. Each
@@ -40,8 +39,8 @@ type Options struct {
 	// [gcblob.WriterOptions]. It is called by many uploads at once.
 	// Defaults to nothing.
 	BeforeWrite func(as func(any) bool) error
-	// Sign signs the links of [Destination.Link], such as blobs3.Sign,
-	// blobgcs.Sign and that of a blobazure.Signer. Defaults to what the
+	// Sign signs the links of [Destination.Link]: blobs3.Sign, blobgcs.Sign,
+	// blobazure.Sign. Defaults to what the
 	// bucket's driver signs, which cannot call a file otherwise than it is
 	// called in the bucket.
 	Sign Signer

@@ -11,6 +11,10 @@ import (
 	"github.com/godsr/dsr/storage"
 )
 
+// MaxExpires is the longest time for which a link can be valid: S3 and Google
+// Cloud Storage refuse longer ones.
+const MaxExpires = 7 * 24 * time.Hour
+
 // Link implements [storage.Linker]. The service serves the file to whoever has
 // the link, as long as the account that signed it may read the file. fileName
 // is one that [storage.CheckName] accepts; without Options.Sign, it must be the
@@ -25,8 +29,8 @@ func (d *Destination) Link(ctx context.Context, name string, expires time.Durati
 	if err := storage.CheckName(fileName); err != nil {
 		return "", fmt.Errorf("blob: what the file is to be called: %w", err)
 	}
-	if expires <= 0 {
-		return "", errors.New("blob: a link has to be valid for some time")
+	if expires <= 0 || expires > MaxExpires {
+		return "", fmt.Errorf("blob: a link is valid for more than nothing and at most %v", MaxExpires)
 	}
 	link := Link{Key: d.key(name), Expires: expires, Disposition: disposition(fileName)}
 	sign := d.opts.Sign
@@ -34,7 +38,7 @@ func (d *Destination) Link(ctx context.Context, name string, expires time.Durati
 		if fileName != name {
 			return "", &Error{
 				Operation: "sign a link", Bucket: d.opts.Name, cause: errors.ErrUnsupported,
-				reason: "the bucket's driver alone cannot give a file another name; set Options.Sign, such as blobs3.Sign",
+				reason: "the bucket's driver alone cannot give a file another name; set Options.Sign, which blobs3.New does",
 			}
 		}
 		sign = driverSign
