@@ -110,7 +110,7 @@ func TestErrors(t *testing.T) {
 		_, err := blob.New(bucket, &blob.Options{Name: "archive"}).Open(t.Context(), name)
 		require.EqualError(t, err, "blob: bucket archive: open a file: "+test.want)
 		for _, known := range []error{dsr.ErrUnavailable, fs.ErrNotExist, fs.ErrPermission} {
-			require.Equal(t, known == test.is, errors.Is(err, known), "%v is %v", err, known)
+			require.Equal(t, errors.Is(test.is, known), errors.Is(err, known), "%v is %v", err, known)
 		}
 		if test.is != nil {
 			require.ErrorIs(t, err, test.is)

@@ -145,16 +145,16 @@ func linked(ctx context.Context, p *Place) error {
 		if err != nil {
 			return fmt.Errorf("Link: %w", err)
 		}
-		resp, body, err := get(ctx, link)
+		got, err := get(ctx, link)
 		if err != nil {
 			return err
 		}
-		if resp.StatusCode != http.StatusOK || body != "content" {
-			return fmt.Errorf("the link was answered with status %d and %.300q; want 200 and the file", resp.StatusCode, body)
+		if got.status != http.StatusOK || got.body != "content" {
+			return fmt.Errorf("the link was answered with status %d and %.300q; want 200 and the file", got.status, got.body)
 		}
-		disposition, params, err := mime.ParseMediaType(resp.Header.Get("Content-Disposition"))
+		disposition, params, err := mime.ParseMediaType(got.disposition)
 		if err != nil || disposition != "attachment" || params["filename"] != name {
-			return fmt.Errorf("the answer is to be saved as %q; want attachment, as %q", resp.Header.Get("Content-Disposition"), name)
+			return fmt.Errorf("the answer is to be saved as %q; want attachment, as %q", got.disposition, name)
 		}
 	}
 	return nil
@@ -190,30 +190,36 @@ func forged(ctx context.Context, p *Place) error {
 		forgeries["another "+key] = altered.String()
 	}
 	for what, forgery := range forgeries {
-		resp, _, err := get(ctx, forgery)
+		got, err := get(ctx, forgery)
 		if err != nil {
 			return err
 		}
-		if resp.StatusCode < 400 {
-			return fmt.Errorf("a link altered to %s was answered with status %d; want a refusal", what, resp.StatusCode)
+		if got.status < http.StatusBadRequest {
+			return fmt.Errorf("a link altered to %s was answered with status %d; want a refusal", what, got.status)
 		}
 	}
 	return nil
 }
 
-func get(ctx context.Context, link string) (*http.Response, string, error) {
+// answer is what a link gives.
+type answer struct {
+	status            int
+	disposition, body string
+}
+
+func get(ctx context.Context, link string) (*answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, link, nil)
 	if err != nil {
-		return nil, "", errors.New("Link returned what is no address")
+		return nil, errors.New("Link returned what is no address")
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, "", fmt.Errorf("follow the link: %w", err)
+		return nil, fmt.Errorf("follow the link: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, "", fmt.Errorf("follow the link: %w", err)
+		return nil, fmt.Errorf("follow the link: %w", err)
 	}
-	return resp, string(body), nil
+	return &answer{resp.StatusCode, resp.Header.Get("Content-Disposition"), string(body)}, nil
 }
