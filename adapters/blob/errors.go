@@ -92,7 +92,7 @@ const (
 var credentialCodes = map[string]bool{
 	"InvalidAccessKeyId": true, "SignatureDoesNotMatch": true, "ExpiredToken": true, "InvalidToken": true,
 	"TokenRefreshRequired": true, "RequestTimeTooSkewed": true, "RequestExpired": true,
-	"AuthenticationFailed": true, "InvalidAuthenticationInfo": true, "XAmzContentSHA256Mismatch": true,
+	"AuthenticationFailed": true, "InvalidAuthenticationInfo": true,
 }
 
 // noBucketCodes are what services say of a bucket that is not there.
