@@ -15,7 +15,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 .PHONY: servers
-servers: ## install what the tests need: PostgreSQL, MariaDB, Chromium, a C compiler for -race
+servers: ## install what the tests need: PostgreSQL, MariaDB, an S3 server, Chromium, a C compiler for -race
 	@./scripts/install-servers
 
 .PHONY: test

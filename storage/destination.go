@@ -12,26 +12,32 @@ import (
 )
 
 // Destination is where data packages are delivered to. It may be used from
-// many goroutines at once.
+// many goroutines at once [crowd].
+//
+// Package adapters/storagetest checks what a destination must do; the name of
+// the check stands in brackets.
 type Destination interface {
 	// Create starts the upload of a file. The name is one that [CheckName]
-	// accepts; another one must be refused. Whoever calls Create must end
-	// the upload with Commit or Abort. When ctx ends, the upload must end
-	// with an error, also a Write that is under way.
+	// accepts, and each is a file of its own [odd names]; another one must
+	// be refused, here and below [names]. Under a context that is over, an
+	// upload must not start [canceled create]. Whoever calls Create must
+	// end the upload with Commit or Abort. When ctx ends, the upload must
+	// end with an error, also a Write that is under way [canceled write].
 	Create(ctx context.Context, name string) (Upload, error)
 }
 
 // Remover is a destination whose files can be removed, for those that expire.
 type Remover interface {
-	// Remove removes the file of that name. It is no error that there is
-	// none.
+	// Remove removes the file of that name [remove]. It is no error that
+	// there is none [remove nothing].
 	Remove(ctx context.Context, name string) error
 }
 
 // Opener is a destination whose files can be read again, so that the host can
 // hand them over.
 type Opener interface {
-	// Open opens a file for reading; [fs.ErrNotExist] if there is none.
+	// Open opens a file for reading [open]; [fs.ErrNotExist] if there is
+	// none [open nothing].
 	Open(ctx context.Context, name string) (File, error)
 }
 
@@ -47,24 +53,28 @@ type File interface {
 // that the destination signed.
 type Linker interface {
 	// Link returns an address under which the file can be downloaded until
-	// it expires, named for the person as given. Whether there is such a
-	// file is not checked.
+	// it expires, named for the person as given [link], and nothing else
+	// can [forged link]. Whether there is such a file is not checked.
 	Link(ctx context.Context, name string, expires time.Duration, fileName string) (string, error)
 }
 
 // Upload is one file on its way to a destination. It is used from one
 // goroutine at a time.
 type Upload interface {
-	// Write adds to the file. After it failed once, Commit must fail too.
+	// Write adds to the file, of any size [large]. After it failed once,
+	// Commit must fail too.
 	io.Writer
-	// Commit makes everything written visible under the file's name at
-	// once and durably, in the place of an older file of that name. When
+	// Commit makes everything written visible [commit], also if that is
+	// nothing [empty], under the file's name at once and durably, and
+	// nothing of it before [not before], in the place of an older file of
+	// that name [replace]; of several at once one stays [one winner]. When
 	// it fails, nothing of this upload is visible, except where the error
-	// says otherwise, and the upload is over as after Abort.
+	// says otherwise, and the upload is over as after Abort [canceled
+	// commit]. An upload that is over returns [ErrUploadOver] [over].
 	Commit(ctx context.Context) error
-	// Abort drops the upload: nothing of it becomes visible. It may be
-	// called again, and does nothing after Commit, so that it can be
-	// deferred.
+	// Abort drops the upload: nothing of it becomes visible [abort]. It may
+	// be called again, and does nothing after Commit [abort after commit],
+	// so that it can be deferred.
 	Abort() error
 }
 

@@ -73,6 +73,7 @@ func (f *Folder) Create(ctx context.Context, name string) (Upload, error) {
 		return nil, f.fail("create the folder", err)
 	}
 	u := &upload{folder: f, temp: filepath.Join(f.dir, tempPrefix+rand.Text()+tempSuffix), target: filepath.Join(f.dir, name)}
+	u.ended = func() error { return context.Cause(ctx) }
 	if !f.named {
 		if file, err := openUnnamed(f.dir); err == nil {
 			u.file, u.unnamed = file, file
@@ -193,13 +194,17 @@ type upload struct {
 	file         tempFile
 	unnamed      *os.File // the file, where it has no name before Commit
 	temp, target string
-	err          error // why Commit must fail
+	ended        func() error // why the context of Create is over, if it is
+	err          error        // why Commit must fail
 	over         bool
 }
 
 func (u *upload) Write(p []byte) (int, error) {
 	if u.over {
 		return 0, ErrUploadOver
+	}
+	if u.err == nil {
+		u.err = u.ended()
 	}
 	if u.err != nil {
 		return 0, u.err
@@ -217,6 +222,9 @@ func (u *upload) Commit(ctx context.Context) error {
 	}
 	u.over = true
 	err := u.err
+	if err == nil {
+		err = u.ended()
+	}
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -123,6 +123,9 @@ func versionOf(folder string) float64 {
 
 // installCommand is what a person types on this machine to install a server.
 func installCommand(server string) string {
+	if server == s3Name {
+		return "make servers"
+	}
 	packages := map[string]map[string]string{
 		"apt-get": {"PostgreSQL": "apt-get install -y postgresql", "MariaDB": "apt-get install -y mariadb-server", "Chromium": "apt-get install -y chromium"},
 		"dnf":     {"PostgreSQL": "dnf install -y postgresql-server", "MariaDB": "dnf install -y mariadb-server", "Chromium": "dnf install -y chromium"},

@@ -16,8 +16,11 @@
 //
 // [Chromium] and [AxeCore] find what tests of pages need.
 //
-// Servers listen on unix sockets only and keep their files in a directory of
-// their own. As root they run as the user nobody, since both refuse to run as
+// [S3] and [StartS3] do the same for an object store that speaks S3.
+//
+// Database servers listen on unix sockets only, the object store on a port of
+// the loopback address. All keep their files in a directory of their own. As
+// root, database servers run as the user nobody, since they refuse to run as
 // root. They die with the process that started them, however it ends, and
 // their temporary directories go with them.
 package dbtest

@@ -3,10 +3,13 @@
 package compat_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -20,6 +23,7 @@ import (
 	"github.com/godsr/dsr"
 	"github.com/godsr/dsr/adapters/memory"
 	"github.com/godsr/dsr/graph"
+	"github.com/godsr/dsr/internal/dbtest/pagetest"
 	"github.com/godsr/dsr/internal/value"
 	"github.com/godsr/dsr/storage"
 )
@@ -55,12 +59,15 @@ func TestRoundTrip(t *testing.T) {
 			connector, want := sample(t)
 			files := everything(t, connector, want)
 			for format, read := range map[string]func(t *testing.T, data []byte, want map[string]*table) map[string][]map[string]any{
-				"json": readJSON,
+				"json": readJSON, "csv": readCSV, "html": readHTML,
 			} {
 				t.Run(format, func(t *testing.T) {
 					got := read(t, files[format], want)
 					for name, table := range want {
 						rows := table.rows
+						if format == "csv" { // an empty cell is a field that is null, or not there
+							rows = withoutNull(rows)
+						}
 						require.ElementsMatch(t, rows, got["all:"+name], name)
 					}
 					require.Len(t, got, len(want))
@@ -94,7 +101,7 @@ func everything(t *testing.T, connector dsr.Connector, want map[string]*table) m
 	dir := t.TempDir()
 	destinations := map[string]dsr.Destination{}
 	var rules []graph.Rule
-	for key, format := range map[string]storage.Format{"json": storage.JSON{}} {
+	for key, format := range map[string]storage.Format{"json": storage.JSON{}, "csv": storage.CSV{}, "html": storage.HTML{}} {
 		destinations[key] = dsr.Destination{Storage: storage.NewFolder(filepath.Join(dir, key), nil), Format: format}
 		rules = append(rules, graph.Rule{Key: key, Action: graph.Access, Targets: []graph.Category{"user"}, Destination: key})
 	}
@@ -121,6 +128,90 @@ func readJSON(t *testing.T, data []byte, _ map[string]*table) map[string][]map[s
 	t.Helper()
 	var got map[string][]map[string]any
 	number(t, data, &got)
+	return got
+}
+
+func readCSV(t *testing.T, data []byte, want map[string]*table) map[string][]map[string]any {
+	t.Helper()
+	pack, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	require.NoError(t, err)
+	got := map[string][]map[string]any{}
+	for name := range want {
+		file, err := pack.Open("all/" + name + ".csv")
+		require.NoError(t, err)
+		in := storage.NewCSVReader(file)
+		header, err := in.Header()
+		require.NoError(t, err)
+		for {
+			cells, err := in.Read()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			require.NoError(t, err)
+			row := map[string]any{}
+			for i, cell := range cells {
+				place(t, row, header[i], cell)
+			}
+			got["all:"+name] = append(got["all:"+name], row)
+		}
+		require.NoError(t, file.Close())
+	}
+	return got
+}
+
+// place puts a cell where its column's path leads to.
+func place(t *testing.T, row map[string]any, path []string, cell storage.CSVCell) {
+	t.Helper()
+	var v any
+	switch cell.Kind {
+	case storage.CSVMissing:
+		return
+	case storage.CSVText:
+		v = cell.Text
+	case storage.CSVJSON:
+		number(t, []byte(cell.Text), &v)
+	}
+	for _, name := range path[:len(path)-1] {
+		if row[name] == nil {
+			row[name] = map[string]any{}
+		}
+		row = row[name].(map[string]any)
+	}
+	row[path[len(path)-1]] = v
+}
+
+// withoutNull leaves fields out that are null, at any depth outside of arrays.
+func withoutNull(rows []map[string]any) []map[string]any {
+	var out []map[string]any
+	for _, row := range rows {
+		kept := map[string]any{}
+		for name, v := range row {
+			if inner, ok := v.(map[string]any); ok {
+				v = withoutNull([]map[string]any{inner})[0]
+			}
+			if v != nil {
+				kept[name] = v
+			}
+		}
+		out = append(out, kept)
+	}
+	return out
+}
+
+func readHTML(t *testing.T, data []byte, _ map[string]*table) map[string][]map[string]any {
+	t.Helper()
+	pack, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	require.NoError(t, err)
+	rows, err := pagetest.Read(pack)
+	require.NoError(t, err)
+	got := map[string][]map[string]any{}
+	for key, texts := range rows {
+		for _, text := range texts {
+			row := map[string]any{}
+			number(t, []byte(text), &row)
+			got[key] = append(got[key], row)
+		}
+	}
 	return got
 }
 
