@@ -34,8 +34,9 @@ fuzz: ## run every fuzz target for FUZZTIME, 15 seconds by default
 	./scripts/fuzz
 
 .PHONY: soak
-soak: servers ## run the crash tests with 200 kills each, and fuzz every target for ten minutes
+soak: servers ## run the crash tests with 200 kills each, write packages of 2 GiB, fuzz every target for ten minutes
 	DSR_CRASH_KILLS=200 go run ./internal/testsum $(TESTFLAGS) -timeout=4h -run=Crash
+	cd internal/bench && DSR_PACKAGE_MIB=2048 go test -v -run=PackageMemory -timeout=1h .
 	FUZZTIME=10m FUZZJOBS=4 FUZZPARALLEL=1 ./scripts/fuzz
 
 .PHONY: bench

@@ -72,6 +72,9 @@ func (r *run) survey(ctx context.Context, parcels []*parcel) error {
 			}
 		}
 	}
+	if names.OverBudget() {
+		r.engine.config.Logger.WarnContext(ctx, "the patterns of names took too long: names that were not matched in time are not shown", "request", r.id)
+	}
 	return names.Number()
 }
 

@@ -91,7 +91,7 @@ func TestPackagesOpenWithAge(t *testing.T) {
 		"keys of three kinds": {storage.Recipients{PublicKeys: []string{one.public, two.public, ed.public, rsa.public}}, []age.Identity{one.private, two.private, ed.private, rsa.private}},
 		"post-quantum":        {storage.Recipients{PublicKeys: []string{hybrid.public}}, []age.Identity{hybrid.private}},
 	} {
-		for _, format := range []storage.Format{storage.JSON{}, raw{}} {
+		for _, format := range []storage.Format{storage.JSON{}, storage.CSV{}, storage.HTML{}, raw{}} {
 			tee := &teed{Encrypter: quick()}
 			file, m := deliver(t, format, tee, &tc.to)
 			plain := tee.plain.Bytes()
