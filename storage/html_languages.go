@@ -40,7 +40,7 @@ func textsDE() Texts {
 	return Texts{
 		Title: "Die über Sie gespeicherten Daten", TitleFrom: "Die Daten, die {from} über Sie gespeichert hat",
 		Intro:   "Sie haben gefragt, welche personenbezogenen Daten über Sie gespeichert sind. Dies ist die Antwort: alles, was gefunden wurde, auf Seiten, die Sie lesen, durchsuchen und drucken können.",
-		Private: "Diese Seiten brauchen keine Internetverbindung und senden nichts an irgendwen. Wer diesen Ordner öffnen kann, kann Ihre Daten lesen: Bewahren Sie ihn sicher auf.",
+		Private: "Diese Seiten brauchen keine Internetverbindung und senden niemandem etwas. Wer diesen Ordner öffnen kann, kann Ihre Daten lesen: Bewahren Sie ihn sicher auf.",
 		Unpack:  "Wenn diese Seite schmucklos aussieht, entpacken Sie zuerst die ganze ZIP-Datei in einen Ordner und öffnen Sie dort index.html.",
 		Skip:    "Zum Inhalt springen", Here: "Sie sind hier", Overview: "Übersicht",
 		About: "Über dieses Paket", Subject: "Gefunden anhand von", Requested: "Angefragt am", Created: "Zusammengestellt am", Request: "Vorgangsnummer", Contact: "Fragen an",

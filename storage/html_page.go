@@ -206,9 +206,11 @@ func (p *htmlPages) index(w io.Writer, h *htmlWriter, contents []ManifestCollect
 	notes := map[string]string{}
 	for _, c := range contents {
 		to := failed
-		switch {
-		case c.Rows > 0:
+		if c.Rows > 0 {
 			notes[c.Address] = p.note(c)
+		}
+		switch {
+		case c.State == StateDone && c.Rows > 0:
 			continue
 		case c.State == StateDone:
 			to = empty

@@ -194,6 +194,7 @@ func TestHTMLFirstPage(t *testing.T) {
 		storage.ManifestCollection{Address: "crm:leads", State: storage.StateDone, Uncastable: 1500},
 		storage.ManifestCollection{Address: "crm:mails", State: storage.StateSkipped, Message: "no identity"},
 		storage.ManifestCollection{Address: "crm:odd", State: "suspended"},
+		storage.ManifestCollection{Address: "shop #1:cut short", State: storage.StateFailed, Rows: 1, Message: "cut off"},
 		storage.ManifestCollection{Address: "shop #1:orders", State: storage.StateDone, Rows: 1, Message: "left out: 2", Uncastable: 1},
 	)
 	page := files["index.html"]
@@ -219,6 +220,8 @@ func TestHTMLFirstPage(t *testing.T) {
 	places := func(id string) string { return between(t, page, `<h2 id="`+id+`">`, "</section>") }
 	require.Contains(t, places("failed"), `<li><bdi>crm</bdi> <span class="to" aria-hidden="true">›</span> <bdi>calls</bdi><p class="note"><bdi>refused</bdi></p></li>`)
 	require.Contains(t, places("failed"), `<bdi>odd</bdi></li>`)
+	require.Contains(t, places("failed"), `<bdi>cut short</bdi><p class="note"><bdi>cut off</bdi></p></li>`, "also where some rows came")
+	require.NotContains(t, places("failed")+places("skipped")+places("empty"), "<bdi>orders</bdi>")
 	require.Contains(t, places("skipped"), `<bdi>mails</bdi><p class="note"><bdi>no identity</bdi></p></li>`)
 	require.Contains(t, places("empty"), `<bdi>leads</bdi><p class="note"><bdi>Values that could not be looked up here: 1,500</bdi></p></li>`)
 	require.Contains(t, files["search/1.js"], `,`+"\n"+`{"s":"","c":"","p":"","r":[["attachments/a%20b%23c%25.pdf",0,"a b#c%.pdf"],`)

@@ -23,7 +23,7 @@ import (
 )
 
 // timeLimit is how long a test may take in a browser.
-const timeLimit = 2 * time.Minute
+const timeLimit = 5 * time.Minute
 
 // tab is a browser of its own that may show the files of one folder. The test
 // fails at its end if a page did anything else: said something on the console,
