@@ -258,8 +258,8 @@ func (r *run) show(s *step, p *parcel, w *rowMaker) *storage.Collection {
 	for i := range w.columns {
 		name := s.columns[w.columns[i].at]
 		field := r.shown.names.Add(at.collection, name, redact.Default)
-		found := &shape{leaf: true}
-		if root := p.shapes[s]; root != nil {
+		found := declared(s.Collection, name)
+		if root := p.shapes[s]; root != nil && p.options.Format.Tabular() {
 			found = root.children[name]
 		}
 		found.columns(graph.Path{name}, []string{field.String()}, r.shown.names.Cursor(field), func(path graph.Path, shown []string, whole bool) {
@@ -278,6 +278,22 @@ func (r *run) show(s *step, p *parcel, w *rowMaker) *storage.Collection {
 	c.Categories = words(all)
 	slices.Sort(c.Categories)
 	return c
+}
+
+// declared is the shape of a column as its dataset has it.
+func declared(c *graph.Collection, column string) *shape {
+	root := &shape{leaf: true}
+	for path := range c.All() {
+		if path[0] != column {
+			continue
+		}
+		at := root
+		for _, name := range path[1:] {
+			at = at.child(name)
+		}
+		at.leaf = true
+	}
+	return root
 }
 
 // holds reports whether a field below is picked.

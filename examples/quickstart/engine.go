@@ -20,7 +20,8 @@ func policies() []graph.Policy {
 	}
 	return []graph.Policy{
 		{Key: "access", Rules: []graph.Rule{
-			{Key: "everything", Action: graph.Access, Targets: []graph.Category{"user"}},
+			{Key: "everything", Action: graph.Access, Targets: []graph.Category{"user"}, Destination: "data"},
+			{Key: "pages", Action: graph.Access, Targets: []graph.Category{"user"}, Destination: "pages"},
 		}},
 		{Key: "erasure", Rules: []graph.Rule{
 			// Unique and not null: a hash keeps the column valid.
@@ -46,18 +47,22 @@ func newEngine(store dsr.Store, dir string, shop, crm *database, progress func(c
 	if err != nil {
 		return nil, err
 	}
+	packages := storage.NewFolder(filepath.Join(dir, "packages"), nil)
 	return dsr.New(dsr.Config{
 		Datasets: datasets,
 		Connections: []dsr.Connection{
 			{Key: "shop.db", Connector: sqlconn.New(shop.DB, sqlconn.SQLite, nil), Datasets: []string{"shop"}},
 			{Key: "crm.db", Connector: sqlconn.New(crm.DB, sqlconn.SQLite, nil), Datasets: []string{"crm"}},
 		},
-		Policies:     policies(),
-		Destinations: map[string]dsr.Destination{"folder": {Storage: storage.NewFolder(filepath.Join(dir, "packages"), nil)}},
-		Store:        store,
-		Keyring:      keyring,
-		Spool:        dsr.NewDirSpool(filepath.Join(dir, "spool")),
-		Progress:     progress,
+		Policies: policies(),
+		Destinations: map[string]dsr.Destination{
+			"data":  {Storage: packages},
+			"pages": {Storage: packages, Format: storage.HTML{From: "The telescope shop", Contact: "privacy@shop.example"}},
+		},
+		Store:    store,
+		Keyring:  keyring,
+		Spool:    dsr.NewDirSpool(filepath.Join(dir, "spool")),
+		Progress: progress,
 	})
 }
 

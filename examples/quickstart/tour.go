@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
@@ -151,6 +152,9 @@ func (t *tour) access(ctx context.Context) error {
 		return err
 	}
 	t.parcel = filepath.Join(t.dir, "packages", request.Packages[0].Name)
+	if err := unpack(filepath.Join(t.dir, "packages", request.Packages[1].Name), filepath.Join(t.dir, "pages")); err != nil {
+		return err
+	}
 	var rows [][]string
 	for _, c := range request.Collections {
 		t.found += c.Rows
@@ -228,6 +232,7 @@ func (t *tour) whereToLook() {
 	t.heading("Where to look")
 	t.line("%s", t.strong(t.dir))
 	t.list([][]string{
+		{"pages/index.html", "her data package as pages: open it in a browser"},
 		{"packages/", "data packages, each with a manifest"},
 		{"shop.db  crm.db", "the two databases, as the erasure left them"},
 		{"plan.mmd  plan.dot", "the plan drawn, for Mermaid and Graphviz"},
@@ -235,7 +240,7 @@ func (t *tour) whereToLook() {
 		{"access.log  erasure.log", "what happened to each request"},
 		{"requests.db", "the store: identities sealed, journal keys gone"},
 	})
-	t.line("Her data package, to begin with:")
+	t.line("Her data package as JSON, to begin with:")
 	t.line("%s", t.strong(t.parcel))
 }
 
@@ -251,6 +256,15 @@ func (t *tour) log(ctx context.Context, name string, request *dsr.Request) error
 		fmt.Fprintf(&b, "%s  %-10s %-20s %4d  %s\n", e.Time.Format("15:04:05.000"), e.Kind, e.Collection, e.Rows, e.Message)
 	}
 	return t.write(name, b.Bytes())
+}
+
+// unpack unpacks a zip into a new folder.
+func unpack(file, dir string) error {
+	z, err := zip.OpenReader(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.CopyFS(dir, z), z.Close())
 }
 
 func (t *tour) write(name string, data []byte) error {
