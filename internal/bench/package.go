@@ -20,10 +20,11 @@ type Package struct {
 }
 
 const (
-	packagePool        = 1024
-	PackageFiles       = 8   // files in a Package
-	PackageCollections = 4   // collections in a Package
-	packageRowSize     = 300 // about
+	packagePool    = 1024
+	packageRowSize = 300 // about
+	// PackageFiles and PackageCollections are what every Package has.
+	PackageFiles       = 8
+	PackageCollections = 4
 )
 
 // NewPackage returns a package of about so many MiB before compression.
