@@ -22,8 +22,9 @@ type Package struct {
 const (
 	packagePool    = 1024
 	packageRowSize = 300 // about
-	// PackageFiles and PackageCollections are what every Package has.
-	PackageFiles       = 8
+	// PackageFiles is how many files a Package has.
+	PackageFiles = 8
+	// PackageCollections is how many collections.
 	PackageCollections = 4
 )
 
