@@ -437,6 +437,7 @@ func (e *Engine) configurePolicies(faults *multierror.Error) *multierror.Error {
 		if err := p.Check(e.config.Taxonomy).Err(); err != nil {
 			faults = multierror.Append(faults, err)
 		}
+		checkPackageNames(p, add)
 		for _, r := range p.Rules {
 			if r.Action == graph.Erasure && r.Masking != nil {
 				if err := mask.Check(r.Masking.Strategy, r.Masking.Configuration); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,6 @@ func (r *run) deliverStage(ctx context.Context) error {
 	if err := r.loadCollected(ctx); err != nil {
 		return err
 	}
-	rules := r.accessRules()
 	if err := r.foretell(ctx); err != nil {
 		return err
 	}
@@ -28,19 +28,13 @@ func (r *run) deliverStage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.survey(ctx, parcels); err != nil {
-		return err
+	events, err := r.deliverAll(ctx, parcels, false)
+	if errors.Is(err, errDocument) {
+		r.engine.config.Logger.WarnContext(ctx, "a column held documents that its schema does not tell of: all columns are looked through", "request", r.id)
+		events, err = r.deliverAll(ctx, parcels, true)
 	}
-	var events []Event
-	for i, p := range parcels {
-		out, err := r.deliver(ctx, p)
-		if err != nil {
-			return fmt.Errorf("package of rule %q: %w", p.rule.Key, err)
-		}
-		r.results.Packages = append(r.results.Packages, out)
-		events = append(events, Event{Kind: "delivered", Action: graph.Access, Status: logComplete, Rows: out.Rows, Message: "package of rule " + p.rule.Key + " to " + out.Destination})
-		r.progress(ctx, Progress{Stage: StageDeliver, Done: int64(i + 1), Total: int64(len(rules)), Rows: out.Rows})
-		fault.Point(ctx, "delivered "+p.rule.Key)
+	if err != nil {
+		return err
 	}
 	r.results.Former = slices.DeleteFunc(r.results.Former, func(f PackageOutcome) bool {
 		return slices.ContainsFunc(r.results.Packages, f.same)
@@ -49,6 +43,26 @@ func (r *run) deliverStage(ctx context.Context) error {
 		return r.stage(ctx, StageFinish, r.deliveredFacts(), events...)
 	}
 	return r.stage(ctx, StageJournal, r.deliveredFacts(), events...)
+}
+
+// deliverAll settles the names and writes every package. Every column is looked
+// through for documents if so wanted, else those that may hold some.
+func (r *run) deliverAll(ctx context.Context, parcels []*parcel, every bool) (events []Event, err error) {
+	if err := r.survey(ctx, parcels, every); err != nil {
+		return nil, err
+	}
+	r.results.Packages = nil
+	for i, p := range parcels {
+		out, err := r.deliver(ctx, p)
+		if err != nil {
+			return nil, fmt.Errorf("package of rule %q: %w", p.rule.Key, err)
+		}
+		r.results.Packages = append(r.results.Packages, out)
+		events = append(events, Event{Kind: "delivered", Action: graph.Access, Status: logComplete, Rows: out.Rows, Message: "package of rule " + p.rule.Key + " to " + out.Destination})
+		r.progress(ctx, Progress{Stage: StageDeliver, Done: int64(i + 1), Total: int64(len(parcels)), Rows: out.Rows})
+		fault.Point(ctx, "delivered "+p.rule.Key)
+	}
+	return events, nil
 }
 
 // accessRules are those that each give a package.
@@ -194,7 +208,7 @@ func (r *run) upload(watch *watch, p *parcel) (PackageOutcome, error) {
 	if manifest.Collections, err = r.writeCollections(ctx, p, pack); err != nil {
 		return PackageOutcome{}, err
 	}
-	if err := r.attach(ctx, p, pack); err != nil {
+	if err := r.attach(watch, p, pack); err != nil {
 		return PackageOutcome{}, err
 	}
 	if err := pack.Commit(ctx, manifest); err != nil {
@@ -205,14 +219,17 @@ func (r *run) upload(watch *watch, p *parcel) (PackageOutcome, error) {
 	return out, nil
 }
 
-// attach adds the host's files.
-func (r *run) attach(ctx context.Context, p *parcel, out storage.Writer) (err error) {
+// attach adds the host's files. What the host does is watched as a destination
+// is.
+func (r *run) attach(watch *watch, p *parcel, out storage.Writer) (err error) {
 	from := r.engine.config.Attachments
 	if from == nil {
 		return nil
 	}
 	defer recovered(&err)
-	files, err := from(ctx, r.record().show(&r.results), p.rule.Key)
+	watch.resume()
+	files, err := from(watch.ctx, r.record().show(&r.results), p.rule.Key)
+	watch.pause()
 	if err != nil {
 		return fmt.Errorf("dsr: Config.Attachments: %w", err)
 	}
@@ -220,11 +237,37 @@ func (r *run) attach(ctx context.Context, p *parcel, out storage.Writer) (err er
 		if file == nil || file.Open == nil {
 			return errors.New("dsr: Config.Attachments: a file has no Open")
 		}
-		if _, err := out.Attach(file); err != nil {
+		if _, err := out.Attach(watch.attachment(file)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// attachment is a file that is watched while it is read.
+func (w *watch) attachment(a *storage.Attachment) *storage.Attachment {
+	watched := *a
+	watched.Open = func(ctx context.Context) (io.ReadCloser, error) {
+		w.resume()
+		defer w.pause()
+		r, err := a.Open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &watchedFile{r, w}, nil
+	}
+	return &watched
+}
+
+type watchedFile struct {
+	io.ReadCloser
+	watch *watch
+}
+
+func (f *watchedFile) Read(p []byte) (int, error) {
+	f.watch.resume()
+	defer f.watch.pause()
+	return f.ReadCloser.Read(p)
 }
 
 func (r *run) writeCollections(ctx context.Context, p *parcel, out storage.Writer) ([]storage.ManifestCollection, error) {
@@ -305,6 +348,9 @@ type rowMaker struct {
 	buf     []byte
 }
 
+// errDocument says that a value holds names that were not looked at.
+var errDocument = errors.New("a document is where its column's kind has none")
+
 // rowColumn is a picked column.
 type rowColumn struct {
 	at    int
@@ -312,6 +358,7 @@ type rowColumn struct {
 	match *matchNode
 	name  []byte // as it is shown, in JSON, with a colon
 	hide  *namedField
+	plain bool // no documents are expected, and names in them would be missed
 }
 
 // row returns a spooled row as a JSON object with the picked fields. The slice
@@ -325,6 +372,9 @@ func (w *rowMaker) row(at [][]byte) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, c.name...)
+		if c.plain && value.IsDocument(at[c.at]) {
+			return nil, fmt.Errorf("%s.%s: %w", w.step.Address(), w.step.columns[c.at], errDocument)
+		}
 		if c.pick.whole && c.match == nil && c.hide == nil {
 			var err error
 			if dst, _, err = value.TranscodeJSON(dst, at[c.at]); err != nil {

@@ -3,7 +3,9 @@ package dsr
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -40,6 +42,45 @@ func (e *Engine) configureDestinations(faults *multierror.Error) *multierror.Err
 		}
 	}
 	return faults
+}
+
+// tryFormat says why a format cannot write a package, before one has to be
+// written.
+func tryFormat(f storage.Format) (err error) {
+	if f == nil {
+		return nil
+	}
+	if isNil(f) {
+		return fmt.Errorf("it is a nil %T", f)
+	}
+	defer recovered(&err)
+	_, err = f.NewWriter(io.Discard, &storage.About{})
+	return err
+}
+
+// isNil reports whether an interface holds nothing, or a pointer to nothing.
+func isNil(v any) bool {
+	at := reflect.ValueOf(v)
+	return v == nil || at.Kind() == reflect.Pointer && at.IsNil()
+}
+
+// checkPackageNames adds the faults of rules whose packages and manifests would
+// have one name. Case is not told apart: some file systems do not.
+func checkPackageNames(p *graph.Policy, add func(format string, args ...any)) {
+	seen := map[string]string{}
+	for _, r := range p.Rules {
+		if r.Action != graph.Access {
+			continue
+		}
+		folded := strings.ToLower(r.Key)
+		if strings.HasSuffix(folded, strings.TrimSuffix(storage.ManifestSuffix, ".json")) {
+			add("policy %s: rule %q: its package could have the name of a manifest; give it a key that does not end in %s", p.Key, r.Key, strings.TrimSuffix(storage.ManifestSuffix, ".json"))
+		}
+		if other, ok := seen[folded]; ok && other != r.Key {
+			add("policy %s: rules %q and %q differ in case only, and so would their packages", p.Key, other, r.Key)
+		}
+		seen[folded] = r.Key
+	}
 }
 
 // destination returns the key of the destination of an access rule.

@@ -14,8 +14,8 @@ import (
 
 // LinkOptions say how a link works.
 type LinkOptions struct {
-	// Expires is how long it works. Defaults to five days. It works no
-	// longer than [Retention] keeps the package.
+	// Expires is how long it works, a year at most. Defaults to five days.
+	// It works no longer than [Retention] keeps the package.
 	Expires time.Duration
 	// Once makes it work once only.
 	Once bool
@@ -25,6 +25,8 @@ type LinkOptions struct {
 
 // linkFor is how long links work, as in Fides.
 const linkFor = 5 * 24 * time.Hour
+
+const maxLinkFor = 366 * 24 * time.Hour
 
 // Link makes a link to the package of an access rule of a request, which must be
 // [StatusComplete]; the rule may be "" where there is one package only. It
@@ -46,8 +48,8 @@ func (l *Downloads) Link(ctx context.Context, requestID, rule string, opts *Link
 	if err := o.By.check(); err != nil {
 		return "", time.Time{}, fmt.Errorf("dsr: link to a package of request %s: %w", requestID, err)
 	}
-	if o.Expires < 0 {
-		return "", time.Time{}, fmt.Errorf("dsr: link to a package of request %s: LinkOptions.Expires is negative", requestID)
+	if o.Expires < 0 || o.Expires > maxLinkFor {
+		return "", time.Time{}, fmt.Errorf("dsr: link to a package of request %s: LinkOptions.Expires is %s; it must be positive, and a year at most", requestID, o.Expires)
 	}
 	t := linkToken{requestID: requestID, once: o.Once}
 	if _, err := io.ReadFull(l.engine.config.Random, t.id[:]); err != nil {

@@ -34,14 +34,17 @@ type Downloads struct {
 type OpenOptions struct {
 	// Redirect asks for an address of the destination's own that is good
 	// for this long, where the destination is a [storage.Linker]. One-time
-	// links get one only where the destination is no [storage.Opener].
-	// Defaults to Download.Content wherever that is possible, else to an
+	// links get one only where the destination is no [storage.Opener]. A
+	// week is the most, and a destination that cannot make one is read
+	// instead, where it can be. Defaults to Download.Content wherever that is possible, else to an
 	// address that is good for a minute.
 	Redirect time.Duration
 }
 
 const (
 	redirectFor = time.Minute
+	// maxRedirect is the longest that object stores sign.
+	maxRedirect = 7 * 24 * time.Hour
 	// openedAgain is how long a link may be opened again before the audit
 	// trail is told again: a download that is resumed, or made in parts, is
 	// one, and nobody can make the trail grow at will.
@@ -82,7 +85,15 @@ func (d Download) Format(f fmt.State, _ rune) {
 // LogValue implements [slog.LogValuer] without showing the URL.
 func (d Download) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(d)) }
 
-// Show tells what a link leads to, and leaves a one-time link unused. Its errors
+func (d *Download) close() error {
+	if d.Content == nil {
+		return nil
+	}
+	return d.Content.Close()
+}
+
+// Show tells what a link leads to by what the request's record says, without a
+// look at the destination, and leaves a one-time link unused. Its errors
 // are those of Open.
 func (l *Downloads) Show(ctx context.Context, token string) (_ *Download, err error) {
 	defer recovered(&err)
@@ -106,8 +117,8 @@ func (l *Downloads) Show(ctx context.Context, token string) (_ *Download, err er
 func (l *Downloads) Open(ctx context.Context, token string, opts *OpenOptions) (_ *Download, err error) {
 	var d *Download
 	defer func() {
-		if err != nil && d != nil && d.Content != nil {
-			_ = d.Content.Close()
+		if err != nil && d != nil {
+			_ = d.close()
 		}
 	}()
 	defer recovered(&err)
@@ -186,13 +197,14 @@ func (l *Downloads) take(ctx context.Context, d *Download, p *PackageOutcome, op
 		if redirect <= 0 || d.Once {
 			redirect = redirectFor
 		}
-		redirect = min(redirect, d.Expires.Sub(l.engine.config.Clock()))
+		redirect = min(redirect, maxRedirect, d.Expires.Sub(l.engine.config.Clock()))
 		url, err := at.(storage.Linker).Link(ctx, p.Name, redirect, d.FileName)
-		if err != nil {
+		if d.URL = url; err == nil {
+			return nil
+		}
+		if d.Elsewhere || !errors.Is(err, errors.ErrUnsupported) {
 			return fmt.Errorf("dsr: link to the package of request %s at %s: %w", d.RequestID, p.Destination, err)
 		}
-		d.URL = url
-		return nil
 	}
 	opener, ok := at.(storage.Opener)
 	if !ok {

@@ -374,7 +374,7 @@ func TestNoLink(t *testing.T) {
 		{"unknown rule", "r3", "other", nil, dsr.ErrNotFound, `dsr: not found: request r3 has no package of rule "other"; it has those of: access`},
 		{"no package", "r4", "", nil, dsr.ErrNotFound, "dsr: not found: request r4 has no data package, since its policy hands nothing over"},
 		{"unknown request", "r9", "", nil, dsr.ErrNotFound, `memory: request "r9": dsr: not found`},
-		{"negative", "r3", "", &dsr.LinkOptions{Expires: -1}, nil, "dsr: link to a package of request r3: LinkOptions.Expires is negative"},
+		{"negative", "r3", "", &dsr.LinkOptions{Expires: -1}, nil, "dsr: link to a package of request r3: LinkOptions.Expires is -1ns; it must be positive, and a year at most"},
 		{"a long actor", "r3", "", &dsr.LinkOptions{By: dsr.By{Actor: strings.Repeat("a", 1001)}}, nil,
 			"dsr: link to a package of request r3: the actor's name has more than 1000 bytes"},
 	} {

@@ -15,6 +15,8 @@ import (
 type shownNames struct {
 	names       *redact.Names
 	collections map[graph.Address]*shownName
+	every       bool // column was looked through for documents
+	matter      bool // names may be replaced
 }
 
 // shownName is a collection's.
@@ -39,13 +41,13 @@ func (n *shownNames) message(text string) string {
 // survey settles which names the packages show, and which columns the tables
 // among them have. Documents are looked through where they may hold names that
 // no dataset declares.
-func (r *run) survey(ctx context.Context, parcels []*parcel) error {
+func (r *run) survey(ctx context.Context, parcels []*parcel, every bool) error {
 	var patterns *redact.Patterns
 	if c := r.engine.config.Redaction; c != nil {
 		patterns = c.Patterns()
 	}
 	names := redact.NewNames(patterns)
-	r.shown = &shownNames{names: names, collections: map[graph.Address]*shownName{}}
+	r.shown = &shownNames{names: names, collections: map[graph.Address]*shownName{}, every: every}
 	for _, s := range r.steps {
 		at := r.showAddress(s.Address())
 		for path, f := range s.Collection.All() {
@@ -62,10 +64,11 @@ func (r *run) survey(ctx context.Context, parcels []*parcel) error {
 	for _, skip := range r.plan.Skipped {
 		r.showAddress(skip.Address)
 	}
+	r.shown.matter = patterns.Any() || names.Any()
 	for _, p := range parcels {
 		p.shapes = map[*step]*shape{}
 		for _, s := range r.steps {
-			if sel := s.selection(p.rule.Key); sel != nil && s.rows > 0 && (patterns.Any() || names.Any() || p.options.Format.Tabular()) {
+			if sel := s.selection(p.rule.Key); sel != nil && s.rows > 0 && (r.shown.matter || p.options.Format.Tabular()) {
 				if err := r.surveyRows(ctx, s, p, sel); err != nil {
 					return err
 				}
@@ -96,45 +99,64 @@ func (r *run) showAddress(a graph.Address) *redact.Name {
 	return collection
 }
 
-// maxColumns is how many different keys the objects of one field may have over
-// all rows, before they are one column instead of many.
-const maxColumns = 200
+const (
+	// maxKeys is how many different keys the objects of one field may have
+	// over all rows, before they are one column instead of many.
+	maxKeys = 200
+	// maxColumns is how many fields inside of objects a collection may have,
+	// before objects with further ones are one column each. Spreadsheets
+	// hold 16,384 columns.
+	maxColumns = 1000
+)
 
 // shape is what was found in a field over all rows.
 type shape struct {
 	leaf     bool // a value that is no object, or an empty one
 	whole    bool // too many keys
 	children map[string]*shape
+	left     *int // fields that the collection may still have
 }
 
+// child is the shape of a field of the object; nil where that has no column.
 func (s *shape) child(name string) *shape {
-	if s.whole {
-		return &shape{}
+	if s == nil || s.whole {
+		return nil
 	}
 	if s.children[name] == nil {
-		if len(s.children) == maxColumns {
+		if len(s.children) == maxKeys || *s.left == 0 {
 			s.whole, s.leaf, s.children = true, true, nil
-			return &shape{}
+			return nil
 		}
 		if s.children == nil {
 			s.children = map[string]*shape{}
 		}
-		s.children[name] = &shape{}
+		*s.left--
+		s.children[name] = &shape{left: s.left}
 	}
 	return s.children[name]
+}
+
+// isLeaf notes that a value was found that is no object with fields.
+func (s *shape) isLeaf() {
+	if s != nil {
+		s.leaf = true
+	}
 }
 
 // surveyRows looks through the documents of a step.
 func (r *run) surveyRows(ctx context.Context, s *step, p *parcel, sel *graph.Selection) error {
 	w := r.rowMaker(s, sel)
-	root := &shape{children: map[string]*shape{}}
-	p.shapes[s] = root
+	left := maxColumns
+	root := &shape{children: map[string]*shape{}, left: &left}
+	if p.options.Format.Tabular() {
+		p.shapes[s] = root
+	}
 	var open []*rowColumn
 	for i := range w.columns {
 		c := &w.columns[i]
-		found := &shape{leaf: !s.open(c)}
-		root.children[s.columns[c.at]] = found
-		if s.open(c) {
+		looked := r.shown.every || s.open(c)
+		root.children[s.columns[c.at]] = &shape{leaf: !looked, left: &left}
+		if looked {
 			open = append(open, c)
 		}
 	}
@@ -159,7 +181,11 @@ func (r *run) surveyRows(ctx context.Context, s *step, p *parcel, sel *graph.Sel
 				return err
 			}
 			if ok {
-				root.children[s.columns[c.at]].see(v, cursors[i])
+				var found *shape
+				if p.shapes[s] != nil {
+					found = root.children[s.columns[c.at]]
+				}
+				found.see(v, cursors[i])
 			}
 		}
 	}
@@ -179,20 +205,22 @@ func (s *step) open(c *rowColumn) bool {
 func (s *shape) see(v any, cursor *redact.Cursor) {
 	switch v := v.(type) {
 	case map[string]any:
-		s.leaf = s.leaf || len(v) == 0
-		for name, e := range v {
+		if len(v) == 0 {
+			s.isLeaf()
+		}
+		for _, name := range slices.Sorted(maps.Keys(v)) { // so that the same keys come to be too many
 			cursor.Enter(name)
-			s.child(name).see(e, cursor)
+			s.child(name).see(v[name], cursor)
 			cursor.Leave()
 		}
 	case []any:
-		s.leaf = true
+		s.isLeaf()
 		for _, e := range v {
-			(&shape{}).see(e, cursor)
+			(*shape)(nil).see(e, cursor)
 		}
 	case nil: // needs no column of its own
 	default:
-		s.leaf = true
+		s.isLeaf()
 	}
 }
 
@@ -207,6 +235,7 @@ func (r *run) rowMaker(s *step, sel *graph.Selection) *rowMaker {
 		}
 		shown := r.shown.names.Add(r.shown.collections[s.Address()].collection, name, redact.Default)
 		c := rowColumn{at: i, pick: p, match: s.match[i], name: append(value.AppendJSONString(nil, shown.String()), ':')}
+		c.plain = r.shown.matter && !r.shown.every && !s.open(&c)
 		if shown.Hides() {
 			c.hide = &namedField{r.shown.names.Cursor(shown)}
 		}
@@ -259,7 +288,7 @@ func (r *run) show(s *step, p *parcel, w *rowMaker) *storage.Collection {
 		name := s.columns[w.columns[i].at]
 		field := r.shown.names.Add(at.collection, name, redact.Default)
 		found := declared(s.Collection, name)
-		if root := p.shapes[s]; root != nil && p.options.Format.Tabular() {
+		if root := p.shapes[s]; root != nil {
 			found = root.children[name]
 		}
 		found.columns(graph.Path{name}, []string{field.String()}, r.shown.names.Cursor(field), func(path graph.Path, shown []string, whole bool) {
@@ -282,7 +311,8 @@ func (r *run) show(s *step, p *parcel, w *rowMaker) *storage.Collection {
 
 // declared is the shape of a column as its dataset has it.
 func declared(c *graph.Collection, column string) *shape {
-	root := &shape{leaf: true}
+	left := maxColumns
+	root := &shape{leaf: true, left: &left}
 	for path := range c.All() {
 		if path[0] != column {
 			continue
@@ -291,7 +321,7 @@ func declared(c *graph.Collection, column string) *shape {
 		for _, name := range path[1:] {
 			at = at.child(name)
 		}
-		at.leaf = true
+		at.isLeaf()
 	}
 	return root
 }
@@ -309,9 +339,12 @@ func (s *shape) columns(path graph.Path, shown []string, cursor *redact.Cursor, 
 	if s.leaf || len(s.children) == 0 {
 		yield(path, shown, s.whole)
 	}
+	if s.whole {
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.children)) {
 		as := cursor.Enter(name)
-		s.children[name].columns(append(path[:len(path):len(path)], name), append(shown[:len(shown):len(shown)], as), cursor, yield)
+		s.children[name].columns(append(path[:len(path):len(path)], name), append(shown[:len(shown):len(shown)], string([]rune(as))), cursor, yield)
 		cursor.Leave()
 	}
 }

@@ -83,6 +83,7 @@ func Compile(patterns []string, opts *Options) (*Patterns, error) {
 	var faults []Fault
 	if len(patterns) > MaxPatterns {
 		faults = append(faults, Fault{Index: -1, Kind: TooMany, Reason: tooMany(len(patterns))})
+		patterns = patterns[:MaxPatterns] // the rest is not even looked at
 	}
 	seen := map[string]bool{}
 	for i, text := range patterns {

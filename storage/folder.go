@@ -63,11 +63,8 @@ func (f *Folder) Create(ctx context.Context, name string) (Upload, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := CheckName(name); err != nil {
+	if err := checkFile(name); err != nil {
 		return nil, err
-	}
-	if strings.HasPrefix(name, tempPrefix) {
-		return nil, fmt.Errorf("storage: the name cannot be used for a file: names that start with %q are those of unfinished uploads", tempPrefix)
 	}
 	if err := makeDir(f.dir); err != nil {
 		return nil, f.fail("create the folder", err)
@@ -93,7 +90,7 @@ func (f *Folder) Remove(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := CheckName(name); err != nil {
+	if err := checkFile(name); err != nil {
 		return err
 	}
 	if err := os.Remove(filepath.Join(f.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -105,15 +102,22 @@ func (f *Folder) Remove(ctx context.Context, name string) error {
 	return nil
 }
 
-// Open implements [Opener].
+// Open implements [Opener]. What is no file of the folder itself, such as a link
+// that leads out of it, is not opened.
 func (f *Folder) Open(ctx context.Context, name string) (File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := CheckName(name); err != nil {
+	if err := checkFile(name); err != nil {
 		return nil, err
 	}
-	file, err := os.Open(filepath.Join(f.dir, name))
+	path := filepath.Join(f.dir, name)
+	if info, err := os.Lstat(path); err != nil {
+		return nil, f.fail("open a file", err)
+	} else if !info.Mode().IsRegular() {
+		return nil, f.fail("open a file", errors.New("it is no regular file"))
+	}
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, f.fail("open a file", err)
 	}
@@ -122,6 +126,18 @@ func (f *Folder) Open(ctx context.Context, name string) (File, error) {
 		return nil, errors.Join(f.fail("open a file", err), file.Close())
 	}
 	return &folderFile{File: file, size: info.Size()}, nil
+}
+
+// checkFile is CheckName for a folder: names of unfinished uploads are not those
+// of files.
+func checkFile(name string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	if strings.HasPrefix(name, tempPrefix) {
+		return fmt.Errorf("storage: the name cannot be used for a file: names that start with %q are those of unfinished uploads", tempPrefix)
+	}
+	return nil
 }
 
 type folderFile struct {
@@ -172,14 +188,7 @@ func (f *Folder) Sweep(ctx context.Context) (int, error) {
 // fail says what went wrong where. It drops the paths that the error of the
 // operating system quotes: the name of a package may hold an identifier.
 func (f *Folder) fail(doing string, err error) error {
-	var path *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &path):
-		err = path.Err
-	case errors.As(err, &link):
-		err = link.Err
-	}
+	err = withoutPath(err)
 	return fmt.Errorf("storage: folder %s: %s: %w", f.dir, doing, err)
 }
 

@@ -108,7 +108,9 @@ type Attachment struct {
 	Name string
 	// Type is its media type. Defaults to application/octet-stream.
 	Type string
-	// Open opens it for reading from the beginning. It is called once.
+	// Open opens it for reading from the beginning. It is called once. Its
+	// errors, and those of reading, are told and stored but for the paths
+	// that the operating system's quote: they must hold no personal value.
 	Open func(ctx context.Context) (io.ReadCloser, error)
 }
 

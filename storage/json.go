@@ -27,7 +27,7 @@ const bufferSize = 64 << 10
 //	    {"id":2}
 //	  ],
 //	  "attachments": [
-//	    {"file_name":"letter.pdf","content_type":"application/pdf","content":"JVBERi0...","size":1024}
+//	    {"file_name":"letter.pdf","content_type":"application/pdf","path":"attachments/letter.pdf","content":"JVBERi0...","size":1024}
 //	  ]
 //	}
 //

@@ -102,6 +102,11 @@ func decodeMap(src []byte, depth int) (any, []byte, bool) {
 	return m, src, true
 }
 
+// IsDocument reports whether an encoded value is a list or a map.
+func IsDocument(src []byte) bool {
+	return len(src) > 0 && (src[0] == tagList || src[0] == tagMap)
+}
+
 // Skip steps over one encoded value and returns what follows it. It allocates
 // nothing. It refuses what [Decode] refuses.
 func Skip(src []byte) (rest []byte, err error) {
