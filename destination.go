@@ -34,8 +34,12 @@ func (e *Engine) configureDestinations(faults *multierror.Error) *multierror.Err
 		d := e.config.Destinations[key]
 		d.PublicKeys = slices.Clone(d.PublicKeys)
 		e.config.Destinations[key] = d
-		if d.Storage == nil {
+		if isNil(d.Storage) {
 			add("destination %q has no Storage", key)
+		}
+		if err := tryFormat(d.Format); err != nil {
+			add("destination %q: Format: %w", key, err)
+			continue
 		}
 		if err := e.encrypt(&storage.PackageOptions{Format: d.Format}, &d, Encryption{}); err != nil {
 			add("destination %q: PublicKeys: %w", key, err)

@@ -199,7 +199,8 @@ func (l *Downloads) take(ctx context.Context, d *Download, p *PackageOutcome, op
 		}
 		redirect = min(redirect, maxRedirect, d.Expires.Sub(l.engine.config.Clock()))
 		url, err := at.(storage.Linker).Link(ctx, p.Name, redirect, d.FileName)
-		if d.URL = url; err == nil {
+		if err == nil {
+			d.URL = url
 			return nil
 		}
 		if d.Elsewhere || !errors.Is(err, errors.ErrUnsupported) {

@@ -104,8 +104,8 @@ const (
 	// over all rows, before they are one column instead of many.
 	maxKeys = 200
 	// maxColumns is how many fields inside of objects a collection may have,
-	// before objects with further ones are one column each. Spreadsheets
-	// hold 16,384 columns.
+	// before the innermost objects are one column each. Spreadsheets hold
+	// 16,384 columns.
 	maxColumns = 1000
 )
 
@@ -114,24 +114,65 @@ type shape struct {
 	leaf     bool // a value that is no object, or an empty one
 	whole    bool // too many keys
 	children map[string]*shape
-	left     *int // fields that the collection may still have
+	room     *room
+}
+
+// room is how many fields inside of objects a collection may still have.
+type room struct {
+	left int
+	root *shape
+}
+
+// make folds what lies deepest, below a depth, until there is room.
+func (r *room) make(depth int) bool {
+	for r.left == 0 {
+		deepest, at := r.root.deepest(0)
+		if at <= depth {
+			return false
+		}
+		deepest.fold()
+	}
+	return true
+}
+
+// deepest returns the object with fields that lies deepest, the first of such by
+// name.
+func (s *shape) deepest(depth int) (found *shape, at int) {
+	found, at = s, depth
+	for _, name := range slices.Sorted(maps.Keys(s.children)) {
+		if c := s.children[name]; len(c.children) > 0 {
+			if f, d := c.deepest(depth + 1); d > at {
+				found, at = f, d
+			}
+		}
+	}
+	return found, at
+}
+
+// fold makes an object one column.
+func (s *shape) fold() {
+	for _, c := range s.children {
+		c.fold()
+		s.room.left++
+	}
+	s.whole, s.leaf, s.children = true, true, nil
 }
 
 // child is the shape of a field of the object; nil where that has no column.
-func (s *shape) child(name string) *shape {
+func (s *shape) child(name string, depth int) *shape {
 	if s == nil || s.whole {
 		return nil
 	}
 	if s.children[name] == nil {
-		if len(s.children) == maxKeys || *s.left == 0 {
-			s.whole, s.leaf, s.children = true, true, nil
+		if len(s.children) == maxKeys || !s.room.make(depth) {
+			s.fold()
 			return nil
 		}
 		if s.children == nil {
 			s.children = map[string]*shape{}
 		}
-		*s.left--
-		s.children[name] = &shape{left: s.left}
+		s.room.left--
+		s.children[name] = &shape{room: s.room}
 	}
 	return s.children[name]
 }
@@ -146,8 +187,8 @@ func (s *shape) isLeaf() {
 // surveyRows looks through the documents of a step.
 func (r *run) surveyRows(ctx context.Context, s *step, p *parcel, sel *graph.Selection) error {
 	w := r.rowMaker(s, sel)
-	left := maxColumns
-	root := &shape{children: map[string]*shape{}, left: &left}
+	root := &shape{children: map[string]*shape{}}
+	room := &room{left: maxColumns, root: root}
 	if p.options.Format.Tabular() {
 		p.shapes[s] = root
 	}
@@ -155,7 +196,7 @@ func (r *run) surveyRows(ctx context.Context, s *step, p *parcel, sel *graph.Sel
 	for i := range w.columns {
 		c := &w.columns[i]
 		looked := r.shown.every || s.open(c)
-		root.children[s.columns[c.at]] = &shape{leaf: !looked, left: &left}
+		root.children[s.columns[c.at]] = &shape{leaf: !looked, room: room}
 		if looked {
 			open = append(open, c)
 		}
@@ -185,7 +226,7 @@ func (r *run) surveyRows(ctx context.Context, s *step, p *parcel, sel *graph.Sel
 				if p.shapes[s] != nil {
 					found = root.children[s.columns[c.at]]
 				}
-				found.see(v, cursors[i])
+				found.see(v, 1, cursors[i])
 			}
 		}
 	}
@@ -202,7 +243,7 @@ func (s *step) open(c *rowColumn) bool {
 }
 
 // see adds a value to the shape, and the names in it to those that are shown.
-func (s *shape) see(v any, cursor *redact.Cursor) {
+func (s *shape) see(v any, depth int, cursor *redact.Cursor) {
 	switch v := v.(type) {
 	case map[string]any:
 		if len(v) == 0 {
@@ -210,13 +251,13 @@ func (s *shape) see(v any, cursor *redact.Cursor) {
 		}
 		for _, name := range slices.Sorted(maps.Keys(v)) { // so that the same keys come to be too many
 			cursor.Enter(name)
-			s.child(name).see(v[name], cursor)
+			s.child(name, depth).see(v[name], depth+1, cursor)
 			cursor.Leave()
 		}
 	case []any:
 		s.isLeaf()
 		for _, e := range v {
-			(*shape)(nil).see(e, cursor)
+			(*shape)(nil).see(e, depth+1, cursor)
 		}
 	case nil: // needs no column of its own
 	default:
@@ -311,15 +352,15 @@ func (r *run) show(s *step, p *parcel, w *rowMaker) *storage.Collection {
 
 // declared is the shape of a column as its dataset has it.
 func declared(c *graph.Collection, column string) *shape {
-	left := maxColumns
-	root := &shape{leaf: true, left: &left}
+	root := &shape{leaf: true}
+	root.room = &room{left: maxColumns, root: root}
 	for path := range c.All() {
 		if path[0] != column {
 			continue
 		}
 		at := root
-		for _, name := range path[1:] {
-			at = at.child(name)
+		for depth, name := range path[1:] {
+			at = at.child(name, depth)
 		}
 		at.isLeaf()
 	}

@@ -136,6 +136,7 @@ func TestCSVTables(t *testing.T) {
 			[]string{`{"a":"x;=1"}`, `{"a":"x;y"}`, `{"a":"x\t=1"}`, `{"a":"x\n=1"}`, `{"a":"x; \"=1\";'"}`, `{"a":";;@"}`, `{"a":"a-b; c-d"}`},
 			[]string{`"a"`, `"x;'=1"`, `"x;y"`, "\"x\t'=1\"", "\"x\n'=1\"", `"x; ""'=1"";''"`, `";;'@"`, `"a-b; c-d"`},
 		},
+		"another separator for Excel": {[]string{"sep=;"}, []string{`{"sep=;":"Sep=x"}`}, []string{`"'sep=;"`, `"'Sep=x"`}},
 		"what is shown as something else": {
 			[]string{"a"},
 			[]string{`{"a":"\u0000\u0001\u001b[31m\u007f"}`, `{"a":"\u202egnp.exe\u2066"}`, `{"a":"<script>alert(1)</script>"}`, `{"a":"\ud83d\ude00 \ud83d"}`, `{"a":"../../etc"}`},

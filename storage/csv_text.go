@@ -69,8 +69,12 @@ func csvText(cell []byte) string {
 // csvEnds reports whether a spreadsheet may take what follows for another cell.
 func csvEnds(c byte) bool { return c == ';' || c == '\t' || c == '\r' || c == '\n' }
 
-// csvStarts reports whether a text begins as formulas do, or with the guard.
+// csvStarts reports whether a text begins as formulas do, or with the guard, or
+// as the first line by which Excel is told of another separator.
 func csvStarts(text []byte) bool {
+	if len(text) > 3 && bytes.EqualFold(text[:4], []byte("sep=")) {
+		return true
+	}
 	if text[0] < utf8.RuneSelf {
 		return strings.IndexByte("=+-@'", text[0]) >= 0
 	}

@@ -340,3 +340,27 @@ func TestFolderSweep(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 }
+
+func TestFolderHandsOutItsOwnFilesOnly(t *testing.T) {
+	t.Parallel()
+	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "other")
+	require.NoError(t, os.WriteFile(outside, []byte("not yours"), 0o600))
+	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "link.json")))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "sub.json"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".dsr-upload-X.tmp"), []byte("half"), 0o600))
+	folder := storage.NewFolder(dir, nil)
+	for name, want := range map[string]string{
+		"link.json":         "it is no regular file",
+		"sub.json":          "it is no regular file",
+		".dsr-upload-X.tmp": "names that start with \".dsr-upload-\" are those of unfinished uploads",
+		"../other":          "it holds a path separator",
+		"":                  "it is empty",
+	} {
+		_, err := folder.Open(t.Context(), name)
+		require.ErrorContains(t, err, want, name)
+	}
+	require.ErrorContains(t, folder.Remove(t.Context(), ".dsr-upload-X.tmp"), "unfinished uploads")
+	require.FileExists(t, filepath.Join(dir, ".dsr-upload-X.tmp"))
+	_, err := folder.Open(t.Context(), "none.json")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
