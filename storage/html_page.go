@@ -114,34 +114,49 @@ func (p *htmlPages) execute(w io.Writer, name string, data any) error {
 	return nil
 }
 
-// htmlRows is a page of rows.
+// htmlRows is a page of rows, without the rows: its head, and its foot.
 type htmlRows struct {
 	htmlPage
-	Body                               template.HTML
 	PageNumber, PreviousPage, NextPage int // 0 for none
 	PageName, Range                    string
 	Several                            bool // the collection has other pages
+	Ended                              bool // NextPage and Several are known
 }
 
-// rows writes a page of rows: the last n of those that the collection has now.
-func (p *htmlPages) rows(w io.Writer, c *htmlCollection, body []byte, n int, more bool) error {
+// newRows returns the next page of a collection, for the rows from first to
+// last.
+func (p *htmlPages) newRows(c *htmlCollection, first, last int64) *htmlRows {
+	number := c.pages + 1
 	page := &htmlRows{
-		htmlPage: p.page(c), Body: template.HTML(body), PageNumber: c.pages, PreviousPage: c.pages - 1,
-		PageName: fill(p.T.Page, "{n}", p.T.number(int64(c.pages))),
-		Range:    fill(p.T.Range, "{first}", p.T.number(c.Rows-int64(n)+1), "{last}", p.T.number(c.Rows)),
-		Several:  more || c.pages > 1,
+		htmlPage: p.page(c), PageNumber: number, PreviousPage: number - 1,
+		PageName: fill(p.T.Page, "{n}", p.T.number(int64(number))),
+		Range:    fill(p.T.Range, "{first}", p.T.number(first), "{last}", p.T.number(last)),
 	}
-	if n == 1 {
-		page.Range = fill(p.T.Entry, "{n}", p.T.number(c.Rows))
+	if first == last {
+		page.Range = fill(p.T.Entry, "{n}", p.T.number(last))
 	}
-	if more {
-		page.NextPage = c.pages + 1
-	}
-	if page.Several {
-		page.Title += " – " + page.PageName
-	}
-	return p.execute(w, "rows.html", page)
+	return page
 }
+
+// end says whether a page follows.
+func (r *htmlRows) end(more bool) {
+	r.Ended, r.Several, r.NextPage = true, more || r.PageNumber > 1, 0
+	if more {
+		r.NextPage = r.PageNumber + 1
+	}
+}
+
+// head writes what comes before the rows. Where it is not known yet whether a
+// page follows, only the foot has the ways to others; the script copies them.
+func (r *htmlRows) head(w io.Writer) error {
+	if r.Several || !r.Ended {
+		r.Title += " – " + r.PageName
+	}
+	return r.execute(w, "rows-head", r)
+}
+
+// foot writes what comes after them.
+func (r *htmlRows) foot(w io.Writer) error { return r.execute(w, "rows-foot", r) }
 
 func (p *htmlPages) page(c *htmlCollection) htmlPage {
 	return htmlPage{htmlPages: p, Title: visible(c.Dataset + ": " + c.Name), Root: folderRoot, C: c}
