@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"strconv"
 )
@@ -111,6 +112,7 @@ type htmlCollection struct {
 	pages         int
 	folder        string // empty until there is a row
 	fields        *htmlField
+	Top, Foot     template.HTML // what its pages have in common
 }
 
 // Collection implements [Writer].
@@ -220,7 +222,11 @@ func (h *htmlWriter) large() error {
 			return err
 		}
 	}
-	return h.beginPage(h.pages.newRows(h.at, number, number))
+	page, err := h.pages.newRows(h.at, number, number)
+	if err != nil {
+		return err
+	}
+	return h.beginPage(page)
 }
 
 // begin gives the collection a folder.
@@ -248,16 +254,25 @@ func (h *htmlWriter) beginPage(page *htmlRows) (err error) {
 // follows.
 func (h *htmlWriter) endPage(more bool) error {
 	if h.open == nil {
-		page := h.pages.newRows(h.at, h.at.Rows-int64(h.inPage)+1, h.at.Rows)
-		page.end(more)
-		if err := h.beginPage(page); err != nil {
+		page, err := h.pages.newRows(h.at, h.at.Rows-int64(h.inPage)+1, h.at.Rows)
+		if err == nil {
+			err = page.end(more)
+		}
+		if err == nil {
+			err = h.beginPage(page)
+		}
+		if err != nil {
 			return err
 		}
 		if _, err := h.stream.Write(h.page); err != nil {
 			return fmt.Errorf("storage: write the package: %w", err)
 		}
 	}
-	h.open.end(more)
+	if !h.open.Ended {
+		if err := h.open.end(more); err != nil {
+			return err
+		}
+	}
 	err := h.open.foot(h.stream)
 	h.open, h.stream, h.page, h.inPage = nil, nil, h.page[:0], 0
 	return err
@@ -271,7 +286,7 @@ func (h *htmlWriter) endCollection() error {
 	if err := h.endPage(false); err != nil {
 		return err
 	}
-	h.at.fields = nil
+	h.at.fields, h.at.Top, h.at.Foot = nil, "", ""
 	if h.at.pages == 1 {
 		return nil
 	}

@@ -114,20 +114,28 @@ func (p *htmlPages) execute(w io.Writer, name string, data any) error {
 	return nil
 }
 
+// fragment returns a part of pages that is the same on several, or twice on one.
+func (p *htmlPages) fragment(name string, data any) (template.HTML, error) {
+	var out strings.Builder
+	err := p.execute(&out, name, data)
+	return template.HTML(out.String()), err
+}
+
 // htmlRows is a page of rows, without the rows: its head, and its foot.
 type htmlRows struct {
 	htmlPage
 	PageNumber, PreviousPage, NextPage int // 0 for none
 	PageName, Range                    string
+	Ended                              bool // it is known what follows
 	Several                            bool // the collection has other pages
-	Ended                              bool // NextPage and Several are known
+	Pager                              template.HTML
 }
 
 // newRows returns the next page of a collection, for the rows from first to
 // last.
-func (p *htmlPages) newRows(c *htmlCollection, first, last int64) *htmlRows {
+func (p *htmlPages) newRows(c *htmlCollection, first, last int64) (page *htmlRows, err error) {
 	number := c.pages + 1
-	page := &htmlRows{
+	page = &htmlRows{
 		htmlPage: p.page(c), PageNumber: number, PreviousPage: number - 1,
 		PageName: fill(p.T.Page, "{n}", p.T.number(int64(number))),
 		Range:    fill(p.T.Range, "{first}", p.T.number(first), "{last}", p.T.number(last)),
@@ -135,15 +143,24 @@ func (p *htmlPages) newRows(c *htmlCollection, first, last int64) *htmlRows {
 	if first == last {
 		page.Range = fill(p.T.Entry, "{n}", p.T.number(last))
 	}
-	return page
+	if c.Top == "" {
+		if c.Top, err = p.fragment("rows-top", page); err == nil {
+			c.Foot, err = p.fragment("foot", page)
+		}
+	}
+	return page, err
 }
 
 // end says whether a page follows.
-func (r *htmlRows) end(more bool) {
-	r.Ended, r.Several, r.NextPage = true, more || r.PageNumber > 1, 0
+func (r *htmlRows) end(more bool) (err error) {
+	r.Ended, r.Several = true, more || r.PageNumber > 1
 	if more {
 		r.NextPage = r.PageNumber + 1
 	}
+	if r.Several {
+		r.Pager, err = r.fragment("pager", r)
+	}
+	return err
 }
 
 // head writes what comes before the rows. Where it is not known yet whether a
