@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -22,6 +21,7 @@ func appendHTML[T []byte | string](dst []byte, s T) []byte {
 			c, size = utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
 		}
 		var as string
+		coded := false
 		switch {
 		case c == '<':
 			as = "&lt;"
@@ -38,16 +38,25 @@ func appendHTML[T []byte | string](dst []byte, s T) []byte {
 		case c == '\r' && i+1 < len(s) && s[i+1] == '\n':
 			as = `<b data-char="000D"></b>` // a line's end, as Windows writes it
 		case unseen(c):
-			as = fmt.Sprintf(`<b data-char="%04X">U+%04[1]X</b>`, c)
+			as, coded = `<b data-char="`, true
 		default:
 			i += size
 			continue
 		}
 		dst = append(append(dst, s[from:i]...), as...)
+		if coded {
+			dst = append(appendHex(dst, c, "0123456789ABCDEF"), `">U+`...)
+			dst = append(appendHex(dst, c, "0123456789ABCDEF"), `</b>`...)
+		}
 		i += size
 		from = i
 	}
 	return append(dst, s[from:]...)
+}
+
+// appendHex adds the number of a character of the basic plane.
+func appendHex(dst []byte, c rune, digits string) []byte {
+	return append(dst, digits[c>>12&15], digits[c>>8&15], digits[c>>4&15], digits[c&15])
 }
 
 // plainBytes are those that stay as they are in HTML and in scripts.
