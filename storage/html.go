@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"strconv"
 )
@@ -73,6 +74,7 @@ func (h HTML) NewWriter(w io.Writer, about *About) (Writer, error) {
 		search: htmlSearch{archive: a, limit: searchLimit},
 		row:    htmlRow{texts: &texts},
 	}
+	out.row.full = out.overflow
 	if err := out.assets(); err != nil {
 		return nil, err
 	}
@@ -91,8 +93,11 @@ type htmlWriter struct {
 	dataset  string            // the last one that has a folder
 	folder   string            // of it
 	row      htmlRow
-	page     []byte // the rows of the page that is not full yet
-	inPage   int    // how many
+	raw      []byte    // what row shows
+	page     []byte    // the rows of the page that is not full yet
+	inPage   int       // how many
+	open     *htmlRows // the page of a large row, which waits for its end; nil for none
+	stream   io.Writer // of the open page
 	rows     int64
 	closed   bool
 	err      error
@@ -107,6 +112,7 @@ type htmlCollection struct {
 	pages         int
 	folder        string // empty until there is a row
 	fields        *htmlField
+	Top, Foot     template.HTML // what its pages have in common
 }
 
 // Collection implements [Writer].
@@ -144,22 +150,83 @@ func (h *htmlWriter) add(row []byte) error {
 		h.begin()
 	}
 	number := h.at.Rows + 1
-	h.row.html = h.pages.appendHeading(h.row.html[:0], number)
-	h.row.text = h.row.text[:0]
-	if err := h.row.object(row, h.at.fields, 0); err != nil {
+	h.row.start()
+	h.row.html = h.pages.appendHeading(h.row.html, number)
+	h.raw = row
+	err := h.row.object(row, h.at.fields, 0)
+	h.raw = nil
+	if err != nil {
 		return fmt.Errorf("%w: row %d of collection %q", err, number, h.at.Dataset+":"+h.at.Name)
 	}
 	h.row.markup("</article>\n")
-	if h.inPage == h.rowLimit || h.inPage > 0 && len(h.page)+len(h.row.html) > pageSize {
+	large := h.row.noText
+	switch {
+	case large:
+		if _, err := h.stream.Write(h.row.html); err != nil {
+			return fmt.Errorf("storage: write the package: %w", err)
+		}
+	case h.open != nil, h.inPage == h.rowLimit, h.inPage > 0 && len(h.page)+len(h.row.html) > pageSize:
+		if err := h.endPage(true); err != nil {
+			return err
+		}
+		fallthrough
+	default:
+		h.page = append(h.page, h.row.html...)
+	}
+	h.inPage++
+	h.at.Rows++
+	h.rows++
+	if large {
+		return nil
+	}
+	return h.search.row(strconv.Itoa(h.at.pages+1), number, h.row.text)
+}
+
+// overflow takes what was made of a row that is larger than a page: it has a
+// page of its own, which is written while it is made.
+func (h *htmlWriter) overflow() error {
+	if !h.row.noText {
+		if err := h.large(); err != nil {
+			return err
+		}
+		h.row.noText = true
+	}
+	if _, err := h.stream.Write(h.row.html); err != nil {
+		return fmt.Errorf("storage: write the package: %w", err)
+	}
+	h.row.html = h.row.html[:0]
+	return nil
+}
+
+// large ends the page before a large row and begins that of the row, which
+// waits for the next one: only then it is known what follows. As an archive
+// has one open file at a time, the text of the row is found first, in parts.
+func (h *htmlWriter) large() error {
+	if h.inPage > 0 {
 		if err := h.endPage(true); err != nil {
 			return err
 		}
 	}
-	h.page = append(h.page, h.row.html...)
-	h.inPage++
-	h.at.Rows++
-	h.rows++
-	return h.search.row(strconv.Itoa(h.at.pages+1), number, h.row.text)
+	number := h.at.Rows + 1
+	if h.search.whole() {
+		r := htmlRow{texts: h.row.texts, noHTML: true}
+		r.full = func() error {
+			err := h.search.row(strconv.Itoa(h.at.pages+1), number, r.text)
+			r.text = r.text[:0]
+			return err
+		}
+		if err := r.object(h.raw, h.at.fields, 0); err != nil {
+			return err
+		}
+		if err := r.full(); err != nil {
+			return err
+		}
+	}
+	page, err := h.pages.newRows(h.at, number, number)
+	if err != nil {
+		return err
+	}
+	return h.beginPage(page)
 }
 
 // begin gives the collection a folder.
@@ -172,15 +239,42 @@ func (h *htmlWriter) begin() {
 	h.found = append(h.found, h.at)
 }
 
-// endPage writes the page, and says whether another one follows.
-func (h *htmlWriter) endPage(more bool) error {
+// beginPage writes the head of a page.
+func (h *htmlWriter) beginPage(page *htmlRows) (err error) {
 	h.at.pages++
-	w, err := h.archive.file(fmt.Sprintf("%s/page-%d.html", h.at.folder, h.at.pages), "text/html")
+	h.open = page
+	h.stream, err = h.archive.file(fmt.Sprintf("%s/page-%d.html", h.at.folder, h.at.pages), "text/html")
 	if err != nil {
 		return err
 	}
-	err = h.pages.rows(w, h.at, h.page, h.inPage, more)
-	h.page, h.inPage = h.page[:0], 0
+	return page.head(h.stream)
+}
+
+// endPage writes the page, or what is left of it, and says whether another one
+// follows.
+func (h *htmlWriter) endPage(more bool) error {
+	if h.open == nil {
+		page, err := h.pages.newRows(h.at, h.at.Rows-int64(h.inPage)+1, h.at.Rows)
+		if err == nil {
+			err = page.end(more)
+		}
+		if err == nil {
+			err = h.beginPage(page)
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := h.stream.Write(h.page); err != nil {
+			return fmt.Errorf("storage: write the package: %w", err)
+		}
+	}
+	if !h.open.Ended {
+		if err := h.open.end(more); err != nil {
+			return err
+		}
+	}
+	err := h.open.foot(h.stream)
+	h.open, h.stream, h.page, h.inPage = nil, nil, h.page[:0], 0
 	return err
 }
 
@@ -192,7 +286,7 @@ func (h *htmlWriter) endCollection() error {
 	if err := h.endPage(false); err != nil {
 		return err
 	}
-	h.at.fields = nil
+	h.at.fields, h.at.Top, h.at.Foot = nil, "", ""
 	if h.at.pages == 1 {
 		return nil
 	}

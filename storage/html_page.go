@@ -114,34 +114,66 @@ func (p *htmlPages) execute(w io.Writer, name string, data any) error {
 	return nil
 }
 
-// htmlRows is a page of rows.
-type htmlRows struct {
-	htmlPage
-	Body                               template.HTML
-	PageNumber, PreviousPage, NextPage int // 0 for none
-	PageName, Range                    string
-	Several                            bool // the collection has other pages
+// fragment returns a part of pages that is the same on several, or twice on one.
+func (p *htmlPages) fragment(name string, data any) (template.HTML, error) {
+	var out strings.Builder
+	err := p.execute(&out, name, data)
+	return template.HTML(out.String()), err
 }
 
-// rows writes a page of rows: the last n of those that the collection has now.
-func (p *htmlPages) rows(w io.Writer, c *htmlCollection, body []byte, n int, more bool) error {
-	page := &htmlRows{
-		htmlPage: p.page(c), Body: template.HTML(body), PageNumber: c.pages, PreviousPage: c.pages - 1,
-		PageName: fill(p.T.Page, "{n}", p.T.number(int64(c.pages))),
-		Range:    fill(p.T.Range, "{first}", p.T.number(c.Rows-int64(n)+1), "{last}", p.T.number(c.Rows)),
-		Several:  more || c.pages > 1,
-	}
-	if n == 1 {
-		page.Range = fill(p.T.Entry, "{n}", p.T.number(c.Rows))
-	}
-	if more {
-		page.NextPage = c.pages + 1
-	}
-	if page.Several {
-		page.Title += " – " + page.PageName
-	}
-	return p.execute(w, "rows.html", page)
+// htmlRows is a page of rows, without the rows: its head, and its foot.
+type htmlRows struct {
+	htmlPage
+	PageNumber, PreviousPage, NextPage int // 0 for none
+	PageName, Range                    string
+	Ended                              bool // it is known what follows
+	Several                            bool // the collection has other pages
+	Pager                              template.HTML
 }
+
+// newRows returns the next page of a collection, for the rows from first to
+// last.
+func (p *htmlPages) newRows(c *htmlCollection, first, last int64) (page *htmlRows, err error) {
+	number := c.pages + 1
+	page = &htmlRows{
+		htmlPage: p.page(c), PageNumber: number, PreviousPage: number - 1,
+		PageName: fill(p.T.Page, "{n}", p.T.number(int64(number))),
+		Range:    fill(p.T.Range, "{first}", p.T.number(first), "{last}", p.T.number(last)),
+	}
+	if first == last {
+		page.Range = fill(p.T.Entry, "{n}", p.T.number(last))
+	}
+	if c.Top == "" {
+		if c.Top, err = p.fragment("rows-top", page); err == nil {
+			c.Foot, err = p.fragment("foot", page)
+		}
+	}
+	return page, err
+}
+
+// end says whether a page follows.
+func (r *htmlRows) end(more bool) (err error) {
+	r.Ended, r.Several = true, more || r.PageNumber > 1
+	if more {
+		r.NextPage = r.PageNumber + 1
+	}
+	if r.Several {
+		r.Pager, err = r.fragment("pager", r)
+	}
+	return err
+}
+
+// head writes what comes before the rows. Where it is not known yet whether a
+// page follows, only the foot has the ways to others; the script copies them.
+func (r *htmlRows) head(w io.Writer) error {
+	if r.Several || !r.Ended {
+		r.Title += " – " + r.PageName
+	}
+	return r.execute(w, "rows-head", r)
+}
+
+// foot writes what comes after them.
+func (r *htmlRows) foot(w io.Writer) error { return r.execute(w, "rows-foot", r) }
 
 func (p *htmlPages) page(c *htmlCollection) htmlPage {
 	return htmlPage{htmlPages: p, Title: visible(c.Dataset + ": " + c.Name), Root: folderRoot, C: c}

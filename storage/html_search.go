@@ -126,20 +126,26 @@ func appendJS(dst, s []byte) []byte {
 			c, size = utf8.DecodeRune(s[i:])
 		}
 		var as string
+		coded := false
 		switch {
 		case c == '\n':
 			as = `\n`
-		case c == '"' || c == '\\':
-			as = `\` + string(c)
+		case c == '"':
+			as = `\"`
+		case c == '\\':
+			as = `\\`
 		case c == utf8.RuneError && size == 1:
 			as = "\uFFFD"
 		case c < ' ' || c == '<' || c == '>' || c == '&' || unseen(c):
-			as = fmt.Sprintf(`\u%04x`, c)
+			as, coded = `\u`, true
 		default:
 			i += size
 			continue
 		}
 		dst = append(append(dst, s[from:i]...), as...)
+		if coded {
+			dst = appendHex(dst, c, "0123456789abcdef")
+		}
 		i += size
 		from = i
 	}

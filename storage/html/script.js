@@ -43,7 +43,7 @@ const dsrPackage = (() => {
   });
 
   async function search(text) {
-    const run = ++current, words = wordsOf(text), found = [];
+    const run = ++current, words = wordsOf(text), found = [], match = matcher(words, found);
     results.replaceChildren();
     more.hidden = true;
     say("");
@@ -63,13 +63,36 @@ const dsrPackage = (() => {
       }
       if (run !== current) return;
       for (const group of shards[n]) {
-        for (const row of group.r) {
-          if (words.every(word => row[3].includes(word) || group.folded.includes(word))) found.push([group, row]);
-        }
+        for (const row of group.r) match(group, row);
       }
     }
     say(found.length ? fill(form.dataset.results, {n: number(found.length)}) : form.dataset.none);
     show(found, words, 0);
+  }
+
+  // matcher returns what adds a row that holds every word to those found, once.
+  // A large row comes in parts, one after the other: words can be spread over
+  // them, and one word over two. The part shown is the first that has a word.
+  function matcher(words, found) {
+    const longest = Math.max(...words.map(word => word.length));
+    let group, row, part, left, tail;
+    return (ofPart, next) => {
+      const first = !row || next[0] !== row[0] || next[1] !== row[1] || ofPart.p !== group.p;
+      if (first) {
+        [group, row, part, tail] = [ofPart, next, null, ""];
+        left = words.filter(word => !group.folded.includes(word));
+      } else if (!left) {
+        return;
+      }
+      const seam = tail && tail + next[3].slice(0, longest);
+      const rest = left.filter(word => !next[3].includes(word) && !seam.includes(word));
+      if (rest.length < left.length) part ||= next;
+      left = rest;
+      tail = next[3].slice(-longest);
+      if (left.length) return;
+      found.push([group, part || row]);
+      left = null;
+    };
   }
 
   function show(found, words, from) {
@@ -198,6 +221,11 @@ const dsrPackage = (() => {
 
   // pages completes the ways through a collection of several pages.
   function pages(last, rows) {
+    // The head of a page that holds a large row has no ways to others.
+    for (const nav of document.querySelectorAll("nav.pager[hidden]")) {
+      nav.append(...document.querySelector("div.pager").cloneNode(true).childNodes);
+      nav.hidden = false;
+    }
     const total = $("total");
     if (total) total.textContent = " " + fill(total.dataset.of, {total: number(rows)});
     for (const now of document.querySelectorAll(".pager .now")) now.textContent += " " + fill(now.dataset.of, {total: number(last)});

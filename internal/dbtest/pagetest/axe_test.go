@@ -12,7 +12,6 @@ import (
 // Every kind of page is accessible, in light and in dark, in a wide window and
 // on a phone.
 func TestAccessible(t *testing.T) {
-	t.Parallel()
 	axe, err := dbtest.AxeCore()
 	require.NoError(t, err)
 	p := shop()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -16,7 +17,6 @@ import (
 )
 
 func TestSearchInChromium(t *testing.T) {
-	t.Parallel()
 	dir := shop().write(t)
 	b := open(t, dir)
 	b.do(visit(address(dir, "index.html")), visible("#search"))
@@ -63,7 +63,6 @@ func TestSearchInChromium(t *testing.T) {
 }
 
 func TestPagesInChromium(t *testing.T) {
-	t.Parallel()
 	dir := shop().write(t)
 	b := open(t, dir)
 	b.do(visit(address(dir, "index.html")))
@@ -101,7 +100,6 @@ func TestPagesInChromium(t *testing.T) {
 // The first thing that the keyboard reaches skips the head of a page, and the
 // search can be used without a mouse.
 func TestKeyboardInChromium(t *testing.T) {
-	t.Parallel()
 	dir := shop().write(t)
 	b := open(t, dir)
 	b.do(visit(address(dir, "data", "shop", "orders", "page-1.html")), visible("#search"), chromedp.KeyEvent(kb.Tab))
@@ -112,7 +110,6 @@ func TestKeyboardInChromium(t *testing.T) {
 }
 
 func TestWithoutScripts(t *testing.T) {
-	t.Parallel()
 	dir := shop().write(t)
 	b := open(t, dir)
 	b.do(command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}), visit(address(dir, "index.html")), visible("noscript p"))
@@ -124,7 +121,6 @@ func TestWithoutScripts(t *testing.T) {
 }
 
 func TestPrintInChromium(t *testing.T) {
-	t.Parallel()
 	dir := shop().write(t)
 	b := open(t, dir)
 	for path, pages := range map[string]int{"index.html": 1, "data/shop/orders/page-1.html": 5} {
@@ -149,9 +145,54 @@ func (b *tab) print() []byte {
 	return printed
 }
 
+// A large row is searched as one, though its text is in several files, and its
+// page leads to the others.
+func TestLargeRowInChromium(t *testing.T) {
+	var numbers strings.Builder
+	for i := range 250_000 {
+		fmt.Fprintf(&numbers, "n%06d", i)
+	}
+	text := "Einband groß " + numbers.String() + " Rücken"
+	large := `{"title":"` + text + `"}`
+	p := &pack{collections: []collection{{dataset: "shop", name: "books", rows: []string{`{"title":"Heft"}`, large, large, `{"title":"Rücken"}`}}}}
+	dir := p.write(t)
+	b := open(t, dir)
+	b.do(visit(address(dir, "index.html")), visible("#search"))
+	search := func(words string) []string {
+		b.do(enter("#q", words))
+		b.wait(`document.getElementById("status").textContent !== "" && location.hash === "#q=" + encodeURIComponent(` + fmt.Sprintf("%q", words) + `)`)
+		return eval[[]string](b, `[...document.querySelectorAll("#results a")].map(a => a.getAttribute("href"))`)
+	}
+	both := []string{"data/shop/books/page-2.html#r2", "data/shop/books/page-3.html#r3"}
+	require.Equal(t, both, search("einband"))
+	require.Equal(t, both, search("RÜCKEN einband books"), "the first words and the last")
+	require.Equal(t, []string{"data/shop/books/page-2.html#r2", "data/shop/books/page-3.html#r3", "data/shop/books/page-4.html#r4"}, search("rucken"))
+	require.Equal(t, []string{"Rücken", "Rücken", "Rücken"}, eval[[]string](b, `[...document.querySelectorAll("#results mark")].map(e => e.textContent)`))
+	require.Empty(t, search("einband heft"), "words of two rows")
+	// Where one part ends and the next begins.
+	first, err := os.ReadFile(dir + "/search/1.js")
+	require.NoError(t, err)
+	entries := regexp.MustCompile(`\[2,2,"([^"]*)"\]`).FindAllSubmatch(first, -1)
+	require.Greater(t, len(entries), 1)
+	second, err := os.ReadFile(dir + "/search/2.js")
+	require.NoError(t, err)
+	require.Contains(t, string(second), "[2,2,")
+	end, start := entries[0][1], entries[1][1]
+	require.Equal(t, both, search(string(end[len(end)-10:])+string(start[:10])))
+
+	b.follow(click("#results a"))
+	b.do(visible("#r2:target"), visible("nav.pager .jump"))
+	require.Equal(t, "data/shop/books/page-2.html#r2", b.at(dir))
+	require.Equal(t, "Page 2 of 4", b.text("nav.pager .now"))
+	b.follow(click(`nav.pager a[rel="next"]`))
+	b.do(visible("#r3"))
+	b.follow(click(`div.pager .last`))
+	b.do(visible("#r4"))
+	require.Equal(t, "data/shop/books/page-4.html", b.at(dir))
+}
+
 // A package that is too large for one search lets each page search itself.
 func TestLargePackageInChromium(t *testing.T) {
-	t.Parallel()
 	p := &pack{format: storage.HTML{PageRows: 20}}
 	filler := strings.Repeat("x", 1<<20)
 	c := collection{dataset: "shop", name: "orders"}
@@ -181,7 +222,6 @@ func TestLargePackageInChromium(t *testing.T) {
 }
 
 func TestPhoneInChromium(t *testing.T) {
-	t.Parallel()
 	dir := shop().write(t)
 	b := open(t, dir)
 	for _, path := range []string{"index.html", "data/shop/orders/page-2.html", "data/shop/orders/pages.html", "data/shop/customer/page-1.html"} {

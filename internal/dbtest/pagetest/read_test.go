@@ -80,7 +80,6 @@ func quote(t *testing.T, s string) string {
 // Whatever names and values hold: the pages have no elements but their own, and
 // nothing in them is run or loaded.
 func TestHostileInChromium(t *testing.T) {
-	t.Parallel()
 	p := &pack{format: storage.HTML{From: hostile[0], Contact: hostile[2], PageRows: 10}}
 	row := collection{dataset: "shop", name: "orders"}
 	for i, text := range hostile {
