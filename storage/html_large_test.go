@@ -212,6 +212,7 @@ func TestHTMLLargeRowMemory(t *testing.T) {
 		"escapes": func() string { return `{"t":"` + strings.Repeat(`a\u0000\"`, size/9) + `"}` },
 		"name":    func() string { return `{"` + strings.Repeat(`n\"`, size/3) + `":1}` },
 		"array":   func() string { return `{"a":[1` + strings.Repeat(",1", 400_000) + `]}` },
+		"nothing": func() string { return `{"a":[[]` + strings.Repeat(",{},[]", 150_000) + `]}` },
 		"object": func() string {
 			var keys strings.Builder
 			for i := range 100_000 {
