@@ -26,8 +26,8 @@ type htmlRow struct {
 	// full takes what there is of a row that is not small. It is called
 	// whenever there are rowChunk bytes or a few more.
 	full func() error
-	err  error // of full
-	buf  []byte
+	err  error  // of full
+	buf  []byte // of the piece that is looked at
 }
 
 // rowChunk is how many bytes of a row are held, as HTML and as text.
@@ -87,10 +87,10 @@ func (r *htmlRow) object(object []byte, at *htmlField, depth int) error {
 			return err
 		case value == nil && empty:
 			r.none("object", r.texts.Without)
-			return nil
+			return r.err
 		case value == nil:
 			r.markup(`</dl>`)
-			return nil
+			return r.err
 		case empty:
 			r.markup(`<dl data-type="object">`)
 		}
@@ -153,10 +153,10 @@ func (r *htmlRow) array(array []byte, at *htmlField, depth int) error {
 			return err
 		case value == nil && empty:
 			r.none("array", r.texts.Without)
-			return nil
+			return r.err
 		case value == nil:
 			r.markup(`</ol>`)
-			return nil
+			return r.err
 		case empty:
 			r.markup(`<ol data-type="array">`)
 		}
@@ -258,6 +258,7 @@ func (r *htmlRow) none(kind, word string) {
 	r.markup(`" data-blank>`)
 	r.word(word)
 	r.markup(`</i>`)
+	r.pass()
 }
 
 func (r *htmlRow) boolean(value, word string) {

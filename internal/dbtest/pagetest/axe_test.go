@@ -1,6 +1,7 @@
 package pagetest_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -17,6 +18,7 @@ func TestAccessible(t *testing.T) {
 	p := shop()
 	p.format.PageRows = 10
 	p.collections[0].rows = append(p.collections[0].rows, `{"name\u202e":"user\u202egpj.exe","":"nameless","deep":{"a":[[1,[2]],{"b":null}],"c":[]},"on":true}`)
+	p.collections = append(p.collections, collection{dataset: "shop", name: "texts", rows: []string{`{"text":"` + strings.Repeat("A long story. ", 25_000) + `"}`, `{}`}})
 	dir := p.write(t)
 	nothing := (&pack{locale: "de"}).write(t)
 	b := open(t, dir)
@@ -33,6 +35,7 @@ func TestAccessible(t *testing.T) {
 				"collection": {b, address(dir, "data", "shop", "orders", "page-2.html"), visible(".jump")},
 				"unfolded":   {b, address(dir, "data", "shop", "customer", "page-1.html"), click("summary")},
 				"odd values": {b, address(dir, "data", "mail%20&%20news", "lists%20%231", "page-1.html"), visible("#search")},
+				"large row":  {b, address(dir, "data", "shop", "texts", "page-1.html"), visible("nav.pager .jump")},
 				"all pages":  {b, address(dir, "data", "shop", "orders", "pages.html"), visible(".numbers")},
 				"nothing":    {empty, address(nothing, "index.html"), visible(".nothing")},
 			} {
