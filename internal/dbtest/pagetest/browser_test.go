@@ -2,6 +2,7 @@ package pagetest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -111,12 +112,11 @@ func (b *tab) follow(steps ...step) {
 	require.NoError(b.t, err)
 }
 
-// text is what an element shows.
+// text is what an element shows, once it can be seen.
 func (b *tab) text(selector string) string {
 	b.t.Helper()
-	text, err := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS(selector), chromedp.NodeVisible))
-	require.NoError(b.t, err)
-	return text
+	b.do(visible(selector))
+	return eval[string](b, fmt.Sprintf("document.querySelector(%q).innerText", selector))
 }
 
 // eval is the value of an expression.
@@ -130,7 +130,7 @@ func eval[T any](b *tab, expression string, options ...chromedp.EvaluateOption) 
 // wait waits until an expression is true.
 func (b *tab) wait(expression string) {
 	b.t.Helper()
-	b.do(chromedp.Poll[chromedp.Void](expression))
+	b.do(until(expression))
 }
 
 // at is the path of the page below the folder, with its fragment.
@@ -139,10 +139,36 @@ func (b *tab) at(dir string) string {
 	return strings.TrimPrefix(eval[string](b, "location.href"), "file://"+dir+"/")
 }
 
-func visit(address string) step    { return chromedp.Navigate(address) }
-func click(selector string) step   { return chromedp.Click(chromedp.CSS(selector)) }
-func visible(selector string) step { return chromedp.WaitVisible(chromedp.CSS(selector)) }
-func ready(selector string) step   { return chromedp.WaitReady(chromedp.CSS(selector)) }
+func visit(address string) step  { return chromedp.Navigate(address) }
+func click(selector string) step { return chromedp.Click(chromedp.CSS(selector)) }
+func visible(selector string) step {
+	return until(fmt.Sprintf("(e => e !== null && e.getClientRects().length > 0)(document.querySelector(%q))", selector))
+}
+func ready(selector string) step { return chromedp.WaitReady(chromedp.CSS(selector)) }
+
+// until waits until an expression is true. It asks anew each time: what asks once
+// and then listens may listen for ever where one page takes the place of
+// another.
+func until(expression string) step {
+	ask := chromedp.Evaluate[bool](expression)
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		often := time.NewTicker(20 * time.Millisecond)
+		defer often.Stop()
+		for {
+			once, cancel := context.WithTimeout(ctx, 10*time.Second)
+			holds, err := ask(once, t)
+			cancel()
+			if err == nil && holds {
+				return nil
+			}
+			select {
+			case <-often.C:
+			case <-ctx.Done():
+				return fmt.Errorf("wait until %s: %w", expression, errors.Join(ctx.Err(), err))
+			}
+		}
+	})
+}
 
 // enter types into an empty field and presses Enter.
 func enter(selector, text string) step {
