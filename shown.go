@@ -14,7 +14,7 @@ import (
 type shownNames struct {
 	names       *redact.Names
 	collections map[graph.Address]*shownName
-	every       bool // column was looked through for documents
+	every       bool // every column was looked through for documents
 	matter      bool // names may be replaced
 }
 

@@ -32,7 +32,8 @@ type KeyedFormat interface {
 }
 
 // Writer writes one data package. It is used from one goroutine. After an error
-// every further call returns it. Memory does not grow with what is written.
+// every further call returns it. Memory does not grow with the rows and the
+// size of files, but for a few hundred bytes for each file of a zip.
 type Writer interface {
 	// Collection starts the next collection. They come in the order of
 	// [CompareKeys], each once. One without rows leaves no trace.
