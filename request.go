@@ -174,17 +174,6 @@ func (m Remark) MarshalJSON() ([]byte, error) {
 // openRemark is a remark as it is sealed.
 type openRemark Remark
 
-// MarshalJSON implements [json.Marshaler] without what is personal, as
-// [Notice.Format] does: a log that writes JSON must not tell the code.
-func (n Notice) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Kind                          NoticeKind
-		RequestID, ExternalID, Policy string
-		Packages                      []string
-		Message                       string
-	}{n.Kind, n.RequestID, n.ExternalID, n.Policy, n.Packages, n.Message})
-}
-
 // Request is a privacy request as a host sees it. Times that did not come yet
 // are zero.
 type Request struct {

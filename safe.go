@@ -73,3 +73,13 @@ func (s safeStore) Checkpoints(ctx context.Context, after int64, limit int) (lis
 	defer recovered(&err)
 	return s.next.Checkpoints(ctx, after, limit)
 }
+
+func (s safeStore) SaveMessages(ctx context.Context, changes []MessageChange) (err error) {
+	defer recovered(&err)
+	return s.next.SaveMessages(ctx, changes)
+}
+
+func (s safeStore) Messages(ctx context.Context, q MessageQuery) (list []Message, err error) {
+	defer recovered(&err)
+	return s.next.Messages(ctx, q)
+}

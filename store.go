@@ -11,8 +11,8 @@ import (
 // their wrapped keys, journals, logs and the audit trail. What is personal in
 // it is sealed by the engine before it gets here.
 //
-// All writing goes through Commit, and SaveCheckpoint for what is no request's;
-// everything else only reads. What is given and what is returned belongs to the
+// All writing goes through Commit; SaveCheckpoint and SaveMessages are for what
+// is no request's. Everything else only reads. What is given and what is returned belongs to the
 // caller, who may change it, and a store changes nothing in what it is given
 // [copies given] [copies returned]. An ID is taken literally, by its bytes; only
 // one with zero bytes or invalid UTF-8 may be refused [hostile ids]. Times keep
@@ -42,6 +42,7 @@ type Store interface {
 	RequestReader
 	LogReader
 	AuditStore
+	Outbox
 }
 
 // RequestReader finds requests.
@@ -96,6 +97,53 @@ type AuditStore interface {
 	Checkpoints(ctx context.Context, after int64, limit int) ([]Checkpoint, error)
 }
 
+// Outbox keeps what is to be sent, and what is to be done at a time, until it
+// is.
+type Outbox interface {
+	// SaveMessages applies changes to messages atomically, in their order:
+	// all of them, or none [messages atomic]. It must be [ErrConflict] where
+	// a message's stored version is not the expected one (0: there is no
+	// such message) [message conflict].
+	SaveMessages(ctx context.Context, changes []MessageChange) error
+
+	// Messages returns the messages that match all of the query, by DueAt
+	// and then by ID [message order], at most Limit of them [message limit].
+	Messages(ctx context.Context, q MessageQuery) ([]Message, error)
+}
+
+// Message is a line of the outbox.
+type Message struct {
+	ID string
+	// Version counts the times it was saved, from 1.
+	Version int64
+	// RequestID is whose it is; empty for one that is no request's.
+	RequestID string
+	// DueAt is when it is to be looked at.
+	DueAt time.Time
+	// Data says what it is, as JSON without personal values; Sealed holds
+	// what is personal, sealed.
+	Data, Sealed []byte
+}
+
+// MessageChange saves or removes one message.
+type MessageChange struct {
+	// ExpectVersion is the version that is stored; 0 for none. The Version
+	// of Message must be ExpectVersion+1, also where it is removed.
+	ExpectVersion int64
+	Message       Message
+	Remove        bool
+}
+
+// MessageQuery selects messages. Zero fields select everything.
+type MessageQuery struct {
+	ID        string
+	RequestID string
+	// Before keeps to those due before a time.
+	Before time.Time
+	// Limit defaults to 100.
+	Limit int
+}
+
 // StoreChange is everything that one step of the engine changes.
 type StoreChange struct {
 	// ExpectVersion is the version that Record had when it was read.
@@ -115,6 +163,10 @@ type StoreChange struct {
 	DropEvents bool
 	// Audit lengthens the request's chain. The numbers follow those stored.
 	Audit []AuditEntry
+	// Messages are changes to the outbox, as SaveMessages takes them. Those
+	// of the request must be of its ID [messages with the request]; they
+	// vanish with it [messages removed].
+	Messages []MessageChange
 	// Remove deletes the request, and all that hangs on it but its audit
 	// trail. Only the ID, Version and Epoch of Record count then.
 	Remove bool
@@ -171,6 +223,9 @@ type Record struct {
 	// Outcomes are what the walk and the erasure came to, as JSON, without
 	// personal values.
 	Outcomes []byte
+	// Manual is what people were asked for the request and what they
+	// answered, sealed.
+	Manual []byte
 	// Failure is what stopped the request last; empty when nothing did.
 	Failure string
 	// AuditSeq and AuditHash are the end of the request's audit trail.

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -17,6 +18,7 @@ type Store struct {
 	trails      map[string][]dsr.AuditEntry // by request ID; they outlive it
 	signed      map[string]int64            // how long the checkpoints saw each trail
 	checkpoints []dsr.Checkpoint
+	messages    map[string]dsr.Message // never changed in place
 }
 
 // request is a record and what hangs on it. Chunk and event n stand at index
@@ -29,7 +31,7 @@ type request struct {
 
 // NewStore returns an empty store.
 func NewStore() *Store {
-	return &Store{requests: map[string]*request{}, trails: map[string][]dsr.AuditEntry{}, signed: map[string]int64{}}
+	return &Store{requests: map[string]*request{}, trails: map[string][]dsr.AuditEntry{}, signed: map[string]int64{}, messages: map[string]dsr.Message{}}
 }
 
 var _ dsr.Store = (*Store)(nil)
@@ -70,8 +72,14 @@ func (s *Store) Commit(ctx context.Context, ch *dsr.StoreChange) error {
 	if err != nil {
 		return err
 	}
+	messages, err := s.changed(ch.Messages, ch.Record.ID)
+	if err != nil {
+		return err
+	}
 	if ch.Remove {
 		delete(s.requests, ch.Record.ID)
+		messages = maps.Clone(messages)
+		maps.DeleteFunc(messages, func(_ string, m dsr.Message) bool { return m.RequestID == ch.Record.ID })
 	} else {
 		next, err := old.change(ch)
 		if err != nil {
@@ -79,6 +87,7 @@ func (s *Store) Commit(ctx context.Context, ch *dsr.StoreChange) error {
 		}
 		s.requests[ch.Record.ID] = next
 	}
+	s.messages = messages
 	if len(trail) > 0 {
 		s.trails[ch.Record.ID] = trail
 	}

@@ -16,7 +16,7 @@ func copyRecord(rec dsr.Record) dsr.Record {
 	} {
 		*t = instant(*t)
 	}
-	for _, b := range []*[]byte{&rec.Identity, &rec.Details, &rec.State, &rec.Plan, &rec.Outcomes, &rec.AuditHash} {
+	for _, b := range []*[]byte{&rec.Identity, &rec.Details, &rec.State, &rec.Plan, &rec.Outcomes, &rec.Manual, &rec.AuditHash} {
 		*b = bytes.Clone(*b)
 	}
 	rec.Actions = slices.Clone(rec.Actions)

@@ -40,7 +40,7 @@ func (s *Store) Requests(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record,
 	found = page(found, int64(q.Offset), q.Limit)
 	for i, rec := range found {
 		short := *rec
-		short.Plan, short.Outcomes, short.Keys = nil, nil, nil
+		short.Plan, short.Outcomes, short.Manual, short.Keys = nil, nil, nil, nil
 		short = copyRecord(short)
 		found[i] = &short
 	}
