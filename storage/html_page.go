@@ -249,7 +249,10 @@ func (p *htmlPages) index(w io.Writer, h *htmlWriter, contents []ManifestCollect
 		case c.State == StateSkipped:
 			to = skipped
 		}
-		dataset, name, _ := strings.Cut(c.Address, ":")
+		dataset, name, found := strings.Cut(c.Address, ":")
+		if !found {
+			dataset, name = p.T.Manual, c.Address
+		}
 		to.Places = append(to.Places, htmlPlace{dataset, name, p.note(c)})
 	}
 	for _, c := range h.found {
@@ -257,7 +260,7 @@ func (p *htmlPages) index(w io.Writer, h *htmlWriter, contents []ManifestCollect
 		if last < 0 || page.Sources[last].Dataset != c.Dataset {
 			page.Sources, last = append(page.Sources, &htmlSource{Dataset: c.Dataset}), last+1
 		}
-		c.Note = notes[c.Dataset+":"+c.Name]
+		c.Note = notes[c.key]
 		page.Sources[last].Collections = append(page.Sources[last].Collections, c)
 	}
 	for i, path := range h.archive.names.attached {

@@ -28,8 +28,9 @@ type Texts struct {
 	// The facts of the package: whom it is about, when they asked, when it
 	// was made, the number of the request, whom to ask.
 	About, Subject, Requested, Created, Request, Contact string
-	// What was found. Nothing stands in its place.
-	Found, Nothing, Collection, Collections, Categories, Entries, Files, Note string
+	// What was found. Nothing stands in its place. Manual heads what people
+	// looked up.
+	Found, Nothing, Manual, Collection, Collections, Categories, Entries, Files, Note string
 	// What was not: searched without a find, left out, failed.
 	Empty, EmptyIntro, Skipped, SkippedIntro, Failed, FailedIntro, Uncastable string
 	// The search. SearchLarge and SearchPage stand where the package is too
