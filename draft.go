@@ -24,6 +24,9 @@ type draft struct {
 	now    time.Time
 	state  lifecycle.State
 	things []lifecycle.Thing // that go once the change is stored
+
+	claimed    []Message // of the change, for who makes it to send
+	papersGone bool      // what people answered goes, and its files
 }
 
 // draft begins a change of a stored request; of a new one where its version is
@@ -80,6 +83,9 @@ func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[
 	for _, thing := range ch.Things {
 		d.forget(thing)
 	}
+	if slices.Contains(ch.Things, lifecycle.Collected) && e.Kind != lifecycle.Expire {
+		d.forgetPapers()
+	}
 	if ch.Restart {
 		if err := d.restart(); err != nil {
 			return err
@@ -118,21 +124,15 @@ func (d *draft) restart() error {
 		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
 	}
 	rec.Stage, rec.Plan, rec.Outcomes, rec.Failure = StagePlan, nil, nil, ""
-	if former := append(res.Former, res.Packages...); len(former) > 0 {
-		rec.Outcomes, err = json.Marshal(&results{Former: former})
+	if former := append(res.Former, res.Packages...); len(former) > 0 || len(res.Files) > 0 {
+		rec.Outcomes, err = json.Marshal(&results{Former: former, Files: res.Files})
 	}
 	return err
 }
 
 // forget shreds what a thing was sealed with, and drops it from the change.
 func (d *draft) forget(thing lifecycle.Thing) {
-	rec := &d.Record
-	shred := func(purposes ...string) {
-		rec.Keys = maps.Clone(rec.Keys)
-		for _, purpose := range purposes {
-			delete(rec.Keys, purpose)
-		}
-	}
+	rec, shred := &d.Record, d.shred
 	switch thing {
 	case lifecycle.Collected:
 		shred(keyInputs, keySpool)
@@ -149,6 +149,14 @@ func (d *draft) forget(thing lifecycle.Thing) {
 	}
 	if !slices.Contains(d.things, thing) {
 		d.things = append(d.things, thing)
+	}
+}
+
+// shred drops keys from the record.
+func (d *draft) shred(purposes ...string) {
+	d.Record.Keys = maps.Clone(d.Record.Keys)
+	for _, purpose := range purposes {
+		delete(d.Record.Keys, purpose)
 	}
 }
 
@@ -239,6 +247,9 @@ func (d *draft) commit(ctx context.Context) error {
 		return err
 	}
 	d.engine.wake(rec.DueAt)
+	if len(d.Messages) > len(d.claimed) {
+		d.engine.wakeOutbox()
+	}
 	return nil
 }
 
