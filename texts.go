@@ -128,18 +128,17 @@ func (t *Texts) Render(n *Notice) error {
 	return nil
 }
 
-// choose finds the language of a notice; nil if there is none, as for a kind
-// that is none.
+// choose finds the language of a notice; nil for a kind that is none.
 func (t *Texts) choose(locale string, kind NoticeKind) *localeTexts {
+	if !slices.Contains(NoticeKinds(), kind) {
+		return nil
+	}
 	for tag := strings.ToLower(strings.ReplaceAll(locale, "_", "-")); tag != ""; tag = language.Parent(tag) {
 		if l := t.locales[tag]; l != nil && l.has(string(kind)) {
 			return l
 		}
 	}
-	if l := t.locales[english]; l.has(string(kind)) && slices.Contains(NoticeKinds(), kind) {
-		return l
-	}
-	return nil
+	return t.locales[english]
 }
 
 func (t *Texts) render(l *localeTexts, n *Notice) (subject, text, page string, err error) {
@@ -156,10 +155,10 @@ func (t *Texts) render(l *localeTexts, n *Notice) (subject, text, page string, e
 	blocks := parseBlocks(text)
 	data.Notice.Subject, data.Notice.Text = short(oneLine(subject), 200), plainText(blocks)
 	if data.Notice.Subject == "" {
-		return "", "", "", fmt.Errorf("%s.tmpl: %q is empty", l.tag, kind+".subject")
+		return "", "", "", l.fault(kind+".subject", "is empty for some notices")
 	}
 	if data.Notice.Text == "" {
-		return "", "", "", fmt.Errorf("%s.tmpl: %q is empty", l.tag, kind)
+		return "", "", "", l.fault(kind, "is empty for some notices")
 	}
 	var out bytes.Buffer
 	if l.has(kind + ".html") {

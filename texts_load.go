@@ -5,6 +5,7 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,10 +25,13 @@ type localeTexts struct {
 
 func newLocaleTexts(tag string) *localeTexts {
 	l := &localeTexts{tag: tag}
-	funcs := map[string]any{"date": l.date, "time": l.time, "quote": quote}
-	l.texts = template.New("").Option("missingkey=error").Funcs(funcs)
-	l.pages = htmltemplate.New("").Option("missingkey=error").Funcs(funcs)
+	l.texts = template.New("").Option("missingkey=error").Funcs(l.funcs())
+	l.pages = htmltemplate.New("").Option("missingkey=error").Funcs(l.funcs())
 	return l
+}
+
+func (l *localeTexts) funcs() map[string]any {
+	return map[string]any{"date": l.date, "time": l.time, "quote": quote}
 }
 
 func (l *localeTexts) has(name string) bool { return l.texts.Lookup(name) != nil }
@@ -40,6 +44,13 @@ func (l *localeTexts) execute(name string, data any) (string, error) {
 	return out.String(), nil
 }
 
+// fault says what is wrong with a template, and where that stands.
+func (l *localeTexts) fault(name, what string) error {
+	tree := l.texts.Lookup(name).Tree
+	at, _ := tree.ErrorContext(tree.Root)
+	return fmt.Errorf("%s: %q %s", at, name, what)
+}
+
 // months are the words of the template "months".
 func (l *localeTexts) months() ([]string, error) {
 	text, err := l.execute("months", nil)
@@ -48,7 +59,7 @@ func (l *localeTexts) months() ([]string, error) {
 	}
 	words := strings.Fields(text)
 	if len(words) != 12 {
-		return nil, fmt.Errorf("%s.tmpl: \"months\" has %d words, not 12", l.tag, len(words))
+		return nil, l.fault("months", fmt.Sprintf("has %d words, not 12", len(words)))
 	}
 	return words, nil
 }
@@ -87,23 +98,24 @@ func (t *Texts) load(files fs.FS, try bool) []string {
 			l = newLocaleTexts(tag)
 			t.locales[key] = l
 		}
-		found := l.add(name, string(text))
-		if len(found) == 0 && try {
-			found = t.try(l, name)
-		}
+		trees, found := parseTexts(name, string(text))
 		faults = append(faults, found...)
+		if trees == nil {
+			continue
+		}
+		faults = append(faults, l.add(name, trees)...)
+		if try {
+			faults = append(faults, t.try(l, name)...)
+		}
 	}
 	return faults
 }
 
 // add takes the definitions of a file, and returns the faults.
-func (l *localeTexts) add(file, text string) []string {
-	trees, err := l.parse(file, text)
-	if err != nil {
-		return l.parseFaults(file, text, err)
-	}
+func (l *localeTexts) add(file string, trees map[string]*parse.Tree) []string {
 	var faults []string
-	for name, tree := range trees {
+	for _, name := range slices.Sorted(maps.Keys(trees)) {
+		tree := trees[name]
 		at, _ := tree.ErrorContext(tree.Root)
 		switch {
 		case name == file:
@@ -113,8 +125,10 @@ func (l *localeTexts) add(file, text string) []string {
 			continue
 		case !knownTemplate(name):
 			faults = append(faults, fmt.Sprintf("%s: %q is no kind of notice, nor another template that is used: the kinds are %s; parts of your own begin with _", at, name, kindList()))
+			continue
 		case parse.IsEmptyTree(tree.Root):
 			faults = append(faults, fmt.Sprintf("%s: %q is empty", at, name))
+			continue
 		}
 		if _, err := l.texts.AddParseTree(name, tree.Copy()); err != nil {
 			faults = append(faults, trimTemplate(err))
@@ -123,26 +137,21 @@ func (l *localeTexts) add(file, text string) []string {
 			faults = append(faults, trimTemplate(err))
 		}
 	}
-	slices.Sort(faults)
 	return faults
 }
 
-func (l *localeTexts) parse(file, text string) (map[string]*parse.Tree, error) {
-	set, err := template.New(file).Funcs(map[string]any{"date": l.date, "time": l.time, "quote": quote}).Parse(text)
-	if err != nil {
-		return nil, err
+// parseTexts returns the definitions of a file by name, or the faults. A broken
+// file is read definition by definition, since the parser stops at its first
+// fault.
+func parseTexts(file, text string) (trees map[string]*parse.Tree, faults []string) {
+	set, whole := parseFile(file, text)
+	if whole == nil {
+		trees = map[string]*parse.Tree{}
+		for _, tmpl := range set.Templates() {
+			trees[tmpl.Name()] = tmpl.Tree
+		}
+		return trees, nil
 	}
-	trees := map[string]*parse.Tree{}
-	for _, tmpl := range set.Templates() {
-		trees[tmpl.Name()] = tmpl.Tree
-	}
-	return trees, nil
-}
-
-// parseFaults reads a broken file definition by definition, since the parser
-// stops at its first fault.
-func (l *localeTexts) parseFaults(file, text string, whole error) []string {
-	var faults []string
 	starts := regexp.MustCompile(`\{\{-?\s*define\b`).FindAllStringIndex(text, -1)
 	for i, start := range starts {
 		end := len(text)
@@ -150,14 +159,18 @@ func (l *localeTexts) parseFaults(file, text string, whole error) []string {
 			end = starts[i+1][0]
 		}
 		above := strings.Repeat("\n", strings.Count(text[:start[0]], "\n"))
-		if _, err := l.parse(file, above+text[start[0]:end]); err != nil {
+		if _, err := parseFile(file, above+text[start[0]:end]); err != nil {
 			faults = append(faults, trimTemplate(err))
 		}
 	}
 	if len(faults) == 0 {
-		return []string{trimTemplate(whole)}
+		faults = []string{trimTemplate(whole)}
 	}
-	return faults
+	return nil, faults
+}
+
+func parseFile(file, text string) (*template.Template, error) {
+	return template.New(file).Funcs((&localeTexts{}).funcs()).Parse(text)
 }
 
 func trimTemplate(err error) string {
@@ -188,7 +201,11 @@ func kindList() string {
 func (t *Texts) try(l *localeTexts, file string) []string {
 	var faults []string
 	add := func(err error) {
-		if fault := trimTemplate(err); !slices.Contains(faults, fault) {
+		fault := trimTemplate(err)
+		if !strings.HasPrefix(fault, file+":") {
+			fault = file + ": " + fault
+		}
+		if !slices.Contains(faults, fault) {
 			faults = append(faults, fault)
 		}
 	}
@@ -198,12 +215,24 @@ func (t *Texts) try(l *localeTexts, file string) []string {
 			return faults
 		}
 	}
+	if _, err := l.date(time.Unix(0, 0)); err != nil {
+		add(err)
+		return faults
+	}
+	for _, tmpl := range l.texts.Templates() {
+		if strings.HasPrefix(tmpl.Name(), "label.") {
+			if _, err := l.execute(tmpl.Name(), nil); err != nil {
+				add(err)
+			}
+		}
+	}
+	slices.Sort(faults) // templates come in no order
 	for _, kind := range NoticeKinds() {
 		name := string(kind)
 		if !l.has(name) || !l.has(name+".subject") {
 			for _, part := range []string{name, name + ".subject", name + ".html"} {
 				if l.has(part) {
-					add(fmt.Errorf("%s: %q needs both %q and %q", file, part, name, name+".subject"))
+					add(l.fault(part, fmt.Sprintf("stands alone: a kind needs both %q and %q", name, name+".subject")))
 				}
 			}
 			continue

@@ -157,6 +157,10 @@ func spansOf(line, code string, links map[string]bool) (spans []span, special bo
 		if !links[word] {
 			word = strings.TrimRight(word, ".,;:!?)")
 		}
+		if bare := strings.TrimLeft(word, "("); bare != word {
+			plain.WriteString(piece[:len(word)-len(bare)])
+			piece, word = piece[len(word)-len(bare):], bare
+		}
 		switch {
 		case word != "" && links[word]:
 			flush()
