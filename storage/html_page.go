@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/godsr/dsr/internal/language"
 )
 
 //go:embed html
@@ -60,7 +62,7 @@ type htmlPages struct {
 }
 
 func newHTMLPages(h *HTML, about *About, t *Texts, lang string) *htmlPages {
-	p := &htmlPages{From: h.From, Contact: h.Contact, About: about, T: t, Lang: lang, RTL: rightToLeft(lang), Nonce: rand.Text()}
+	p := &htmlPages{From: h.From, Contact: h.Contact, About: about, T: t, Lang: lang, RTL: language.RightToLeft(lang), Nonce: rand.Text()}
 	before, after, _ := strings.Cut(t.Entry, "{n}")
 	p.heading = [2]string{string(appendHTML(nil, before)), string(appendHTML(nil, after))}
 	return p
