@@ -62,7 +62,7 @@ func hostileTexts(ctx context.Context, h Harness) error {
 	// Control characters may be refused, but not be lost.
 	for _, c := range []string{"\x00", "\x07", "\x1b[2J", "\x7f"} {
 		n := plain("control")
-		n.Text = "before" + c + "after"
+		n.Subject, n.Text, n.HTML = "a subject"+c+"with it", "a text"+c+"with it", "<p>"+c+"</p>"
 		before, err := s.Received()
 		if err != nil {
 			return err

@@ -137,6 +137,8 @@ func (f *fake) render(n dsr.Notice, to []string) notifiertest.Received {
 		all(func(text string) string { return strings.ReplaceAll(text, "e\u0301", "é") })
 	case "cuts at NUL":
 		r.Text, _, _ = strings.Cut(r.Text, "\x00")
+	case "cuts the subject at NUL":
+		r.Subject, _, _ = strings.Cut(r.Subject, "\x00")
 	case "drops control characters":
 		r.Text = strings.ReplaceAll(r.Text, "\x7f", "")
 	case "drops byte order marks":

@@ -50,7 +50,10 @@ func enter(ctx context.Context, h Harness) (*stage, error) {
 		{LostAnswer, "LoseAnswer", side.LoseAnswer != nil},
 		{Reject, "Reject", side.Reject != nil},
 	} {
-		if f.there == h.lacks(f.feature) {
+		switch lacks := h.lacks(f.feature); {
+		case f.there && lacks:
+			fault("OtherSide.%s is there, but Harness.Lacks says that there is no %q", f.name, f.feature)
+		case !f.there && !lacks:
 			fault("OtherSide.%s must be there, or Harness.Lacks say why there is no %q", f.name, f.feature)
 		}
 	}
