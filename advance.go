@@ -40,7 +40,7 @@ type run struct {
 	claimed []Message // put into the outbox, to be sent by this run
 
 	tasksMu sync.Mutex
-	tasks   map[string]*task // that people are to be asked, not stored yet
+	tasks   map[string]*paperTask // that people are to be asked, not stored yet
 
 	partsMu   sync.Mutex
 	small     map[string]smallEntry
@@ -269,7 +269,7 @@ func (r *run) stage(ctx context.Context, next Stage, facts []fact, events ...Eve
 			return err
 		}
 		if len(r.tasks) > 0 {
-			if _, err := r.keepTasks(ctx, d, func(*task) bool { return false }); err != nil {
+			if _, err := r.keepTasks(ctx, d, func(*paperTask) bool { return false }); err != nil {
 				return err
 			}
 		}

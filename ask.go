@@ -60,14 +60,15 @@ func (r *run) askStep(ctx context.Context, s *step) (graph.Outcome, error) {
 	id := taskID(graph.Access, s.Address())
 	t := p.Tasks[id]
 	if t == nil {
-		skip := ""
-		if t, skip, err = r.question(ctx, s, graph.Access, inputs); err != nil {
+		asked, skip, err := r.question(ctx, s, graph.Access, inputs)
+		if err != nil {
 			return out, err
 		}
-		if t == nil {
+		if asked == nil {
 			out.State, out.Message = graph.Skipped, skip
 			return out, nil
 		}
+		t = asked
 		r.ownTask(id, t)
 	}
 	switch t.State {
@@ -87,18 +88,18 @@ func (r *run) askStep(ctx context.Context, s *step) (graph.Outcome, error) {
 func (s *step) erases() bool { return s.Erase != nil && (s.Erase.Delete || len(s.Erase.Fields) > 0) }
 
 // ownTask remembers a new task until the next commit.
-func (r *run) ownTask(id string, t *task) {
+func (r *run) ownTask(id string, t *paperTask) {
 	r.tasksMu.Lock()
 	defer r.tasksMu.Unlock()
 	if r.tasks == nil {
-		r.tasks = map[string]*task{}
+		r.tasks = map[string]*paperTask{}
 	}
 	r.tasks[id] = t
 }
 
 // question asks the asker what people are to do; why nothing, where the task is
 // nil.
-func (r *run) question(ctx context.Context, s *step, action graph.Action, inputs []QuestionInput) (*task, string, error) {
+func (r *run) question(ctx context.Context, s *step, action graph.Action, inputs []QuestionInput) (*paperTask, string, error) {
 	ids, err := r.identities(ctx)
 	if err != nil {
 		return nil, "", err
@@ -124,7 +125,7 @@ func (r *run) question(ctx context.Context, s *step, action graph.Action, inputs
 	if err := spec.check(); err != nil {
 		return nil, "", fmt.Errorf("%s: %w", s.Address(), err)
 	}
-	return &task{Action: action, Collection: s.Address(), State: TaskOpen, Spec: *spec, Inputs: inputs}, "", nil
+	return &paperTask{Action: action, Collection: s.Address(), State: TaskOpen, Spec: *spec, Inputs: inputs}, "", nil
 }
 
 func ask(ctx context.Context, asker Asker, q *Question) (spec *TaskSpec, err error) {
@@ -205,7 +206,7 @@ func (s *step) questionInputs(ctx context.Context) ([]QuestionInput, error) {
 
 // writeAnswer spools what people answered as the row of the step, and feeds it
 // to others; nothing where there is no task.
-func (r *run) writeAnswer(ctx context.Context, s *step, t *task, p *papers) (err error) {
+func (r *run) writeAnswer(ctx context.Context, s *step, t *paperTask, p *papers) (err error) {
 	w := newRowWriter(r.create(ctx, rowsPart(s, 0), keySpool))
 	s.spooled.Rounds = 1
 	s.rows = 0
@@ -268,7 +269,7 @@ func (f *paperFile) row(path string) map[string]any {
 
 // keepTasks puts new tasks into a change. Those that are asked now get their
 // times, and those who have them are told.
-func (r *run) keepTasks(ctx context.Context, d *draft, asking func(*task) bool) (awaits []string, err error) {
+func (r *run) keepTasks(ctx context.Context, d *draft, asking func(*paperTask) bool) (awaits []string, err error) {
 	r.tasksMu.Lock()
 	defer r.tasksMu.Unlock()
 	p, err := d.papers(ctx)
@@ -277,7 +278,7 @@ func (r *run) keepTasks(ctx context.Context, d *draft, asking func(*task) bool) 
 	}
 	changed := len(r.tasks) > 0
 	if p.Tasks == nil {
-		p.Tasks = map[string]*task{}
+		p.Tasks = map[string]*paperTask{}
 	}
 	for id, t := range r.tasks {
 		if p.Tasks[id] == nil {
@@ -344,7 +345,7 @@ func (r *run) askErasures(ctx context.Context) (waits bool, err error) {
 		return false, nil
 	}
 	return true, r.commit(ctx, func(d *draft) error {
-		awaits, err := r.keepTasks(ctx, d, func(t *task) bool { return t.Action == graph.Erasure })
+		awaits, err := r.keepTasks(ctx, d, func(t *paperTask) bool { return t.Action == graph.Erasure })
 		if err != nil {
 			return err
 		}
@@ -356,7 +357,7 @@ func (r *run) askErasures(ctx context.Context) (waits bool, err error) {
 }
 
 // confirmed reports whether a person says that all is erased.
-func (t *task) confirmed() bool {
+func (t *paperTask) confirmed() bool {
 	yes := t.State == TaskCompleted
 	for key, a := range t.Answers {
 		if f := t.field(key); f != nil && f.Type == TaskCheckbox && (a.Skipped || !a.Checked) {

@@ -345,6 +345,19 @@ func (a *Attachments) Comments(ctx context.Context, requestID string) ([]Comment
 	return list, nil
 }
 
+// removeFiles removes the sealed files of a request whose key is shredded.
+func (e *Engine) removeFiles(ctx context.Context, rec *Record) error {
+	res, err := rec.results()
+	if err != nil {
+		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
+	}
+	var errs []error
+	for _, stored := range res.Files {
+		errs = append(errs, e.removeFile(ctx, stored))
+	}
+	return errors.Join(errs...)
+}
+
 // removeFile removes a sealed file.
 func (e *Engine) removeFile(ctx context.Context, stored string) error {
 	remover, ok := e.config.Files.(storage.Remover)

@@ -106,7 +106,7 @@ func (r *run) settleWalk(ctx context.Context, outcomes []graph.Outcome) error {
 			if err := r.setResults(d); err != nil {
 				return err
 			}
-			awaits, err := r.keepTasks(ctx, d, func(t *task) bool { return t.Action == graph.Access })
+			awaits, err := r.keepTasks(ctx, d, func(t *paperTask) bool { return t.Action == graph.Access })
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	if errors.Is(err, ErrConflict) || errors.Is(context.Cause(ctx), ErrConflict) {
 		r.sweep(context.WithoutCancel(ctx))
 	}
-	if errors.Is(err, ErrConflict) || errors.As(err, &store) && !interrupted {
+	if errors.Is(err, ErrConflict) || errors.Is(err, ErrLeased) || errors.As(err, &store) && !interrupted {
 		return nil, err
 	}
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

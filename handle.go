@@ -22,28 +22,29 @@ var errOutdated = errors.New("outdated")
 
 // handleLetter deals with a claimed message and saves what became of it. The
 // error is that of the store.
-func (e *Engine) handleLetter(ctx context.Context, m Message) error {
+func (e *Engine) handleLetter(ctx context.Context, m Message) (*letter, error) {
 	var rec *Record
 	if m.RequestID != "" {
 		var err error
 		if rec, err = e.config.Store.Request(ctx, m.RequestID); errors.Is(err, ErrNotFound) {
-			return nil // gone with its request
+			return nil, nil // gone with its request
 		} else if err != nil {
-			return err
+			return nil, err
 		}
 	}
 	l, secret, err := e.openLetter(ctx, &m, rec)
 	if l == nil {
-		return err
+		return nil, err
 	}
 	var done handled
 	if err == nil {
-		done, err = e.handle(ctx, &m, l, secret, rec)
+		done, err = e.dispatch(ctx, &m, l, secret, rec)
 	}
-	return e.settle(ctx, m, l, done, err)
+	return l, e.settle(ctx, m, l, done, err)
 }
 
-func (e *Engine) handle(ctx context.Context, m *Message, l *letter, secret letterSecret, rec *Record) (done handled, err error) {
+// dispatch does what a letter is for.
+func (e *Engine) dispatch(ctx context.Context, m *Message, l *letter, secret letterSecret, rec *Record) (done handled, err error) {
 	defer recovered(&err)
 	switch l.Kind {
 	case letterNotice:

@@ -124,6 +124,9 @@ func (r *run) askHook(ctx context.Context, h Hooking, phase HookPhase, n int) (h
 		}
 		return d.move(ctx, lifecycle.Event{Kind: lifecycle.Pause, Awaits: []string{awaitHook(h.Hook)}}, By{}, map[string]string{"hook": h.Hook})
 	})
+	if err == nil && added > 0 { // they may be those of a request that is being worked on
+		err = r.giveWay(ctx)
+	}
 	return answer.Halt, err
 }
 
@@ -324,4 +327,3 @@ func (r *Requests) PreApproveWith(ctx context.Context, id, token string, eligibl
 	}
 	return r.PreApproval(ctx, id, t.Hook, eligible, By{})
 }
-

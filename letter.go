@@ -26,13 +26,13 @@ const (
 
 // letter is the data of a line of the outbox: without personal values.
 type letter struct {
-	Kind   letterKind    `json:"kind"`
-	Notice *letterText   `json:"notice,omitempty"`
-	Hook   *letterCall   `json:"hook,omitempty"`
-	Task   string        `json:"task,omitempty"`   // of a reminder
-	Every  time.Duration `json:"every,omitempty"`  // of a reminder
-	Vendor *letterBatch  `json:"vendor,omitempty"` // of a vendor
-	Period string        `json:"period,omitempty"` // of a digest: what makes it one of its own
+	Kind   letterKind     `json:"kind"`
+	Notice *letterText    `json:"notice,omitempty"`
+	Hook   *letterCall    `json:"hook,omitempty"`
+	Task   string         `json:"task,omitempty"`   // of a reminder
+	Every  time.Duration  `json:"every,omitempty"`  // of a reminder
+	Vendor *letterBatch   `json:"vendor,omitempty"` // of a vendor
+	Digest *letterDigests `json:"digest,omitempty"`
 
 	// Tries counts the failures, Since is when the first was.
 	Tries   int       `json:"tries,omitempty"`
@@ -89,6 +89,9 @@ func (d *draft) notify(ctx context.Context, n Notice) error {
 func (d *draft) post(ctx context.Context, l *letter, secret letterSecret, due time.Time) error {
 	rec := &d.Record
 	m := Message{ID: letterID(rec.ID, rec.Version, len(d.Messages)), Version: 1, RequestID: rec.ID, DueAt: due}
+	if d.letters != "" {
+		m.ID = fmt.Sprintf("%s.%d", d.letters, len(d.Messages)+1)
+	}
 	var err error
 	if m.Data, err = json.Marshal(l); err != nil {
 		return fmt.Errorf("dsr: encode a message: %w", err)

@@ -119,6 +119,9 @@ func (m *Messages) Send(ctx context.Context) (next time.Time, err error) {
 	if err := e.fits(ctx); err != nil {
 		return time.Time{}, err
 	}
+	if err := e.standing(ctx); err != nil {
+		return time.Time{}, err
+	}
 	for {
 		now := e.now()
 		list, err := e.config.Store.Messages(ctx, MessageQuery{Before: now.Add(time.Microsecond)})
@@ -167,7 +170,7 @@ func (e *Engine) deliverLetters(ctx context.Context, list []Message) error {
 					return err
 				}
 				if claimed != nil {
-					if err := e.handleLetter(gctx, *claimed); err != nil {
+					if _, err := e.handleLetter(gctx, *claimed); err != nil {
 						return err
 					}
 				}
@@ -189,17 +192,22 @@ func (e *Engine) claim(ctx context.Context, m Message) (*Message, error) {
 	return &m, err
 }
 
-// sendClaimed sends what a change put into the outbox for its maker to send.
-// What fails stays in the outbox.
-func (e *Engine) sendClaimed(ctx context.Context, claimed []Message) {
+// sendClaimed sends what a change put into the outbox for its maker to send. What
+// fails stays in the outbox, and is named.
+func (e *Engine) sendClaimed(ctx context.Context, claimed []Message) (failed []NoticeKind) {
 	for _, m := range claimed {
-		if err := e.handleSafely(ctx, m); err != nil {
+		l, err := e.handleSafely(ctx, m)
+		if err != nil {
 			e.config.Logger.WarnContext(ctx, "a message waits in the outbox", "request", m.RequestID, "message", m.ID)
 		}
+		if l != nil && l.Notice != nil && (err != nil || l.Tries > 0) {
+			failed = append(failed, l.Notice.Kind)
+		}
 	}
+	return failed
 }
 
-func (e *Engine) handleSafely(ctx context.Context, m Message) (err error) {
+func (e *Engine) handleSafely(ctx context.Context, m Message) (l *letter, err error) {
 	defer recovered(&err)
 	return e.handleLetter(ctx, m)
 }

@@ -22,9 +22,9 @@ type papers struct {
 	// Forms holds the last upload to each form, by action and form.
 	Forms map[string]*paper `json:"forms,omitempty"`
 	// Tasks are by ID.
-	Tasks    map[string]*task `json:"tasks,omitempty"`
-	Files    []*paperFile     `json:"files,omitempty"`
-	Comments []comment        `json:"comments,omitempty"`
+	Tasks    map[string]*paperTask `json:"tasks,omitempty"`
+	Files    []*paperFile          `json:"files,omitempty"`
+	Comments []comment             `json:"comments,omitempty"`
 }
 
 // paper is an upload to a form.

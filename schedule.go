@@ -6,15 +6,15 @@ import "time"
 // time must always have the same next one.
 type Schedule func(after time.Time) time.Time
 
-// Every is a schedule of whole periods since the beginning of the Unix epoch,
-// such as every hour on the hour.
+// Every is a schedule of whole periods, in UTC, such as every hour on the hour.
+// The period must be positive.
 func Every(period time.Duration) Schedule {
 	return func(after time.Time) time.Time {
-		n := after.Sub(time.Unix(0, 0)) / period
-		if after.Before(time.Unix(0, 0)) {
-			n--
+		next := after.UTC().Truncate(period).Add(period) // of the zero time, a whole number of days before the epoch
+		for !next.After(after) {
+			next = next.Add(period)
 		}
-		return time.Unix(0, 0).Add((n + 1) * period).UTC()
+		return next
 	}
 }
 

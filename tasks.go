@@ -88,8 +88,8 @@ func (a TaskAnswer) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted
 // MarshalJSON implements [json.Marshaler] without what was answered.
 func (a TaskAnswer) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
-// task is a task as it is sealed.
-type task struct {
+// paperTask is a task as it is sealed.
+type paperTask struct {
 	Action     graph.Action          `json:"action"`
 	Collection graph.Address         `json:"collection"`
 	State      TaskState             `json:"state"`
@@ -137,7 +137,7 @@ func (p *papers) named(fileID string) bool {
 }
 
 // show returns a task for people.
-func (t *task) show(requestID string, ids Identities) *Task {
+func (t *paperTask) show(requestID string, ids Identities) *Task {
 	shown := &Task{
 		ID: taskID(t.Action, t.Collection), RequestID: requestID, Action: t.Action, Collection: t.Collection, State: t.State,
 		Revision: t.Revision, TaskSpec: t.Spec, AskedAt: t.AskedAt, DueAt: t.DueAt, Inputs: t.Inputs, Identities: ids,
@@ -149,7 +149,7 @@ func (t *task) show(requestID string, ids Identities) *Task {
 	return shown
 }
 
-func (t *task) field(key string) *TaskField {
+func (t *paperTask) field(key string) *TaskField {
 	at := slices.IndexFunc(t.Spec.Fields, func(f TaskField) bool { return f.Key == key })
 	if at < 0 {
 		return nil
@@ -171,7 +171,7 @@ func (a *openAnswer) value(f *TaskField) any {
 }
 
 // settled reports whether every field was answered or skipped.
-func (t *task) settled() bool {
+func (t *paperTask) settled() bool {
 	return !slices.ContainsFunc(t.Spec.Fields, func(f TaskField) bool { _, ok := t.Answers[f.Key]; return !ok })
 }
 
@@ -257,7 +257,7 @@ func (t *Tasks) Get(ctx context.Context, requestID, taskID string) (*Task, error
 // answered or skipped the task is done, and the request goes on when it waits
 // for nothing else.
 func (t *Tasks) Answer(ctx context.Context, requestID, taskID string, revision int, values map[string]any, by By) (*Task, error) {
-	return t.change(ctx, requestID, taskID, revision, by, "task answered", func(d *draft, p *papers, task *task) error {
+	return t.change(ctx, requestID, taskID, revision, by, "task answered", func(d *draft, p *papers, task *paperTask) error {
 		var errs []error
 		var files []string
 		for _, key := range slices.Sorted(maps.Keys(values)) {
@@ -284,7 +284,7 @@ func (a *openAnswer) set(f *TaskField, key string, v any) error {
 	if f == nil {
 		return fmt.Errorf("it has no field %q", key)
 	}
-	ok := false
+	var ok bool
 	switch f.Type {
 	case TaskCheckbox:
 		a.Checked, ok = v.(bool)
@@ -310,7 +310,7 @@ func (t *Tasks) Skip(ctx context.Context, requestID, taskID string, revision int
 	if strings.TrimSpace(by.Reason) == "" {
 		return nil, fmt.Errorf("%w: task %s of request %s can be skipped", ErrNoReason, taskID, requestID)
 	}
-	return t.change(ctx, requestID, taskID, revision, by, "task skipped", func(d *draft, _ *papers, task *task) error {
+	return t.change(ctx, requestID, taskID, revision, by, "task skipped", func(d *draft, _ *papers, task *paperTask) error {
 		if len(fields) == 0 {
 			for _, f := range task.Spec.Fields {
 				if _, ok := task.Answers[f.Key]; !ok {
@@ -333,7 +333,7 @@ func (t *Tasks) Assign(ctx context.Context, requestID, taskID string, revision i
 	if len(assignees) > maxAssignees {
 		return nil, fmt.Errorf("dsr: task %s of request %s: more than %d assignees", taskID, requestID, maxAssignees)
 	}
-	return t.change(ctx, requestID, taskID, revision, by, "task assigned", func(d *draft, _ *papers, task *task) error {
+	return t.change(ctx, requestID, taskID, revision, by, "task assigned", func(d *draft, _ *papers, task *paperTask) error {
 		task.Spec.Assignees = slices.Clone(assignees)
 		return d.tellTask(ctx, NoticeTask, task, assignees)
 	})
@@ -342,7 +342,7 @@ func (t *Tasks) Assign(ctx context.Context, requestID, taskID string, revision i
 const maxAssignees = 100
 
 // change changes a task that is awaited.
-func (t *Tasks) change(ctx context.Context, requestID, id string, revision int, by By, action string, change func(*draft, *papers, *task) error) (*Task, error) {
+func (t *Tasks) change(ctx context.Context, requestID, id string, revision int, by By, action string, change func(*draft, *papers, *paperTask) error) (*Task, error) {
 	e := t.engine
 	if err := by.check(); err != nil {
 		return nil, fmt.Errorf("dsr: request %s: %w", requestID, err)
@@ -393,7 +393,7 @@ func (t *Tasks) change(ctx context.Context, requestID, id string, revision int, 
 
 // noteTask settles a task that was changed, and lets the request go on once
 // nothing else is awaited.
-func (d *draft) noteTask(ctx context.Context, p *papers, id string, task *task, action string, by By) error {
+func (d *draft) noteTask(ctx context.Context, p *papers, id string, task *paperTask, action string, by By) error {
 	task.State = TaskOpen
 	if task.settled() {
 		task.State = TaskSkipped
@@ -427,7 +427,7 @@ func (d *draft) noteTask(ctx context.Context, p *papers, id string, task *task, 
 
 // tellTask puts a notice to each assignee into the change; to operators where
 // there is none.
-func (d *draft) tellTask(ctx context.Context, kind NoticeKind, t *task, assignees []string) error {
+func (d *draft) tellTask(ctx context.Context, kind NoticeKind, t *paperTask, assignees []string) error {
 	id := taskID(t.Action, t.Collection)
 	ref := TaskRef{RequestID: d.Record.ID, Task: id, Title: t.Spec.Title, Due: t.DueAt}
 	if len(assignees) == 0 {

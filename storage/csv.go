@@ -139,7 +139,7 @@ func (c *csvWriter) Row(row []byte) error {
 
 // open starts the file of the collection.
 func (c *csvWriter) open() (err error) {
-	name := ""
+	var name string
 	switch of := &c.collection; {
 	case of.Name == "":
 		name = c.archive.names.in("", of.Dataset, ".csv")
