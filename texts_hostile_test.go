@@ -185,6 +185,8 @@ func TestOnlyTheNoticesLinksAreLinks(t *testing.T) {
 		{"https://shop.example/d.", "", `<a href="https://shop.example/d.">https://shop.example/d.</a>`},
 		{"https://shop.example/d", "it", `Links: (<a href="https://shop.example/first">https://shop.example/first</a>). (<a href="https://shop.example/d">https://shop.example/d</a>).</p>`},
 		{"javascript:alert(1)", "", "<br>javascript:alert(1)"},
+		{"javascript://shop.example/%0aalert(1)", "", "<br>javascript://shop.example/%0aalert(1)"},
+		{"ftp://shop.example/d", "", "<br>ftp://shop.example/d"},
 		{"data:text/html,x", "", "<br>data:text/html,x"},
 		{"https:nowhere", "", "<br>https:nowhere"},
 		{"/d/1", "", "<br>/d/1"},
@@ -282,7 +284,7 @@ func TestTextsForMany(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for _, kind := range dsr.NoticeKinds() {
-				n, want := fullNotice(kind), fullNotice(kind)
+				n, want := uncleanNotice(kind), uncleanNotice(kind)
 				if err := texts.Render(n); err != nil {
 					t.Error(err)
 					return
@@ -295,6 +297,14 @@ func TestTextsForMany(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// uncleanNotice holds what a text shows in another way.
+func uncleanNotice(kind dsr.NoticeKind) *dsr.Notice {
+	n := fullNotice(kind)
+	n.Tasks, n.Packages = []dsr.TaskRef{{Title: "a\tb"}}, []string{"a\tb"}
+	n.Links, n.Vendor = []dsr.NoticeLink{{URL: "a\tb"}}, &dsr.NoticeVendor{Name: "a\tb"}
+	return n
 }
 
 // equalNotices compares also what a notice does not print.
