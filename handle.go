@@ -158,6 +158,9 @@ func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret lett
 		return nil, err
 	}
 	n.To, n.Locale = sub.Identities, sub.Locale
+	if n.Kind == NoticeVerify { // the text says how long the code is good from now
+		n.At = e.now()
+	}
 	if n.Kind == NoticeComplete && e.config.DownloadURL != "" {
 		n.Links = e.links(ctx, rec)
 	}

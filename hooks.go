@@ -29,8 +29,8 @@ type letterCall struct {
 	Phase HookPhase `json:"phase"`
 }
 
-// hookFor is how long a hook may take.
-const hookFor = time.Minute
+// hookFor is how long a hook may take: less than a lease by default.
+const hookFor = 45 * time.Second
 
 // awaitHook is how a request says that it waits for a hook.
 func awaitHook(key string) string { return "hook:" + key }
