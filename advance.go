@@ -32,8 +32,15 @@ type run struct {
 	index   map[graph.Address]*step
 	results results
 	shown   *shownNames // while packages are written
+	answers *papers     // likewise
+	manual  []*manualCollection
 	fresh   bool        // schemas are asked for anew, whatever is remembered
 	yield   func() bool // whether to come to a stopping place; may be nil
+
+	claimed []Message // put into the outbox, to be sent by this run
+
+	tasksMu sync.Mutex
+	tasks   map[string]*paperTask // that people are to be asked, not stored yet
 
 	partsMu   sync.Mutex
 	small     map[string]smallEntry
@@ -110,6 +117,7 @@ func (r *Requests) advance(ctx context.Context, id string, yield func() bool) (r
 	if rec := run.record(); rec.LeaseUntil.IsZero() && rec.Status != StatusInProcessing {
 		r.engine.letGo(context.WithoutCancel(ctx), rec)
 	}
+	r.engine.sendClaimed(context.WithoutCancel(ctx), run.claimed)
 	return req, err
 }
 
@@ -223,6 +231,7 @@ func (r *run) commit(ctx context.Context, apply func(*draft) error) error {
 	}
 	r.rec = &d.Record
 	r.closed = d.Record.LeaseUntil.IsZero()
+	r.claimed = append(r.claimed, d.claimed...)
 	return nil
 }
 
@@ -258,6 +267,11 @@ func (r *run) stage(ctx context.Context, next Stage, facts []fact, events ...Eve
 		}
 		if err := d.move(ctx, lifecycle.Event{Kind: kind}, By{}, nil); err != nil {
 			return err
+		}
+		if len(r.tasks) > 0 {
+			if _, err := r.keepTasks(ctx, d, func(*paperTask) bool { return false }); err != nil {
+				return err
+			}
 		}
 		d.Record.Stage, d.Record.Failure = next, ""
 		d.event(events...)
@@ -322,8 +336,15 @@ func (r *run) advance(ctx context.Context) (err error) {
 	}
 }
 
-// planStage freezes the plan after everything it needs was checked.
+// planStage freezes the plan after everything it needs was checked. What people
+// have to fill in and hooks have to say comes before.
 func (r *run) planStage(ctx context.Context) error {
+	if waits, err := r.askForms(ctx); waits || err != nil {
+		return err
+	}
+	if waits, err := r.callHooks(ctx, HookBefore); waits || err != nil {
+		return err
+	}
 	ids, err := r.identities(ctx)
 	if err != nil {
 		return err
@@ -390,25 +411,37 @@ func (r *run) finishStage(ctx context.Context) error {
 	if err := r.engine.config.Spool.Remove(ctx, r.id); err != nil {
 		return fmt.Errorf("dsr: empty the spool: %w", err)
 	}
+	for _, others := range []func(context.Context) (bool, error){
+		r.askErasures, r.askVendors,
+		func(ctx context.Context) (bool, error) { return r.callHooks(ctx, HookAfter) },
+	} {
+		if waits, err := others(ctx); waits || err != nil {
+			return err
+		}
+	}
 	fault.Point(ctx, "before done")
+	var names []string
+	for _, p := range r.results.Packages {
+		names = append(names, p.Name)
+	}
 	err := r.commit(ctx, func(d *draft) error {
 		d.Record.Failure = ""
 		d.event(Event{Kind: "complete"})
-		return d.move(ctx, lifecycle.Event{Kind: lifecycle.Finish}, By{}, nil)
+		if err := r.setResults(d); err != nil {
+			return err
+		}
+		if err := d.move(ctx, lifecycle.Event{Kind: lifecycle.Finish}, By{}, nil); err != nil {
+			return err
+		}
+		if d.Record.Status == StatusRequiresFinalization {
+			return d.notify(ctx, Notice{Kind: NoticeFinalize})
+		}
+		return d.notify(ctx, Notice{Kind: NoticeComplete, Packages: names})
 	})
 	if err != nil {
 		return err
 	}
 	fault.Point(ctx, "at done")
-	if r.record().Status == StatusRequiresFinalization {
-		r.engine.notify(ctx, r.record(), Notice{Kind: NoticeFinalize})
-		return nil
-	}
-	var names []string
-	for _, p := range r.results.Packages {
-		names = append(names, p.Name)
-	}
-	r.engine.notify(ctx, r.record(), Notice{Kind: NoticeComplete, Packages: names})
 	return nil
 }
 

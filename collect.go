@@ -100,18 +100,23 @@ func (r *run) settleWalk(ctx context.Context, outcomes []graph.Outcome) error {
 		if err := r.keepParts(ctx); err != nil {
 			return err
 		}
-		err := r.commit(ctx, func(d *draft) error {
+		return r.commit(ctx, func(d *draft) error {
 			d.Record.Failure = suspended
-			d.event(Event{Kind: "suspended", Status: "awaiting_processing", Message: suspended})
+			d.event(Event{Kind: "suspended", Status: logAwaiting, Message: suspended})
 			if err := r.setResults(d); err != nil {
 				return err
 			}
-			return d.move(ctx, lifecycle.Event{Kind: lifecycle.AskPerson}, By{}, nil)
+			awaits, err := r.keepTasks(ctx, d, func(t *paperTask) bool { return t.Action == graph.Access })
+			if err != nil {
+				return err
+			}
+			if len(awaits) == 0 {
+				if err := d.notify(ctx, Notice{Kind: NoticeInput, Message: suspended}); err != nil {
+					return err
+				}
+			}
+			return d.move(ctx, lifecycle.Event{Kind: lifecycle.AskPerson, Awaits: awaits}, By{}, nil)
 		})
-		if err == nil {
-			r.engine.notify(ctx, r.record(), Notice{Kind: NoticeInput, Message: suspended})
-		}
-		return err
 	}
 	if err := r.foretell(ctx); err != nil {
 		return err

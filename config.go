@@ -19,6 +19,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/godsr/dsr/graph"
+	"github.com/godsr/dsr/manual"
 	"github.com/godsr/dsr/redact"
 	"github.com/godsr/dsr/redact/mask"
 	"github.com/godsr/dsr/storage"
@@ -54,6 +55,27 @@ type Config struct {
 	// Notifier is told of receipts, completions and failures. Defaults to
 	// none.
 	Notifier Notifier
+	// Texts render the notices. Defaults to NewTexts(nil): English, German,
+	// French and Spanish.
+	Texts *Texts
+	// DownloadURL is what the token of a download link is added to, such as
+	// "https://privacy.example.com/packages/". Defaults to none: notices of
+	// completion then have no links.
+	DownloadURL string
+	// Forms are filled in by people for every request of their action. More
+	// can be defined at run time. Defaults to none.
+	Forms []manual.Form
+	// Files keeps the files that people attach, sealed; it must be a
+	// storage.Opener and a storage.Remover too. Defaults to none: then files
+	// are refused.
+	Files storage.Destination
+	// Hooks are told of requests, or asked, where a Flow names them, by key.
+	Hooks map[string]Hook
+	// Vendors are asked by e-mail to erase what they hold.
+	Vendors []Vendor
+	// Digest says when everybody who has open tasks is told of all of them.
+	// Defaults to never.
+	Digest Schedule
 	// Executor advances requests in the background, once Run is called.
 	// Defaults to a LocalExecutor.
 	Executor Executor
@@ -171,6 +193,9 @@ type Limits struct {
 	// person; likewise how many rows of a collection several queries may
 	// return again, at 20 bytes each. Defaults to 1,000,000.
 	CycleValues int
+	// FileBytes is how large a file may be that people attach. Defaults to
+	// 100 MiB.
+	FileBytes int64
 	// Attempts is how often rows that others keep changing are collected
 	// again before their erasure fails. Defaults to 5.
 	Attempts int
@@ -212,6 +237,9 @@ func (l Limits) withDefaults() Limits {
 	set(&l.CycleRounds, 100)
 	set(&l.CycleValues, 1_000_000)
 	set(&l.Attempts, 5)
+	if l.FileBytes <= 0 {
+		l.FileBytes = 100 << 20
+	}
 	return l
 }
 
@@ -290,6 +318,7 @@ func (e *Engine) configure(c Config) error {
 	faults = e.configureDatasets(faults)
 	faults = e.configureConnections(faults)
 	faults = e.configurePolicies(faults)
+	faults = e.configurePeople(faults)
 	faults = e.configureFlows(faults)
 	if c.Store != nil {
 		e.config.Store = safeStore{c.Store}
@@ -403,6 +432,7 @@ func (e *Engine) configureConnections(faults *multierror.Error) *multierror.Erro
 		}
 		conn := &connection{Connection: c}
 		conn.dry, _ = c.Connector.(DryRunner)
+		conn.asker, _ = c.Connector.(Asker)
 		conn.Connector = newGuard(&c, e.config.Retry.Limit)
 		for _, d := range c.Datasets {
 			if !known[d] {

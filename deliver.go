@@ -28,6 +28,12 @@ func (r *run) deliverStage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.answers, err = r.papers(ctx); err != nil {
+		return err
+	}
+	if r.manual = nil; len(parcels) > 0 {
+		r.manual = r.answers.manualCollections()
+	}
 	events, err := r.deliverAll(ctx, parcels, false)
 	if errors.Is(err, errDocument) {
 		r.engine.config.Logger.WarnContext(ctx, "a column held documents that its schema does not tell of: all columns are looked through", "request", r.id)
@@ -104,6 +110,9 @@ type parcel struct {
 	to      Destination
 	options storage.PackageOptions
 	shapes  map[*step]*shape // for a tabular format
+	first   bool             // takes what people answered outside of the data map
+	attach  func(*paperFile) (string, error)
+	paths   map[string]string // of attached files, by ID
 }
 
 // outcome is what is known of a parcel before it is written.
@@ -136,7 +145,7 @@ func (r *run) parcels(ctx context.Context) ([]*parcel, error) {
 		if err != nil {
 			return nil, fmt.Errorf("package of rule %q: %w", rule.Key, err)
 		}
-		p := &parcel{rule: rule, key: key, to: c.Destinations[key], options: storage.PackageOptions{Name: r.id, About: about}}
+		p := &parcel{rule: rule, key: key, first: len(parcels) == 0, to: c.Destinations[key], options: storage.PackageOptions{Name: r.id, About: about}}
 		if len(rules) > 1 {
 			p.options.Name += "-" + rule.Key
 		}
@@ -204,6 +213,8 @@ func (r *run) upload(watch *watch, p *parcel) (PackageOutcome, error) {
 		return PackageOutcome{}, err
 	}
 	defer func() { _ = pack.Abort() }()
+	p.paths = map[string]string{}
+	p.attach = func(f *paperFile) (string, error) { return pack.Attach(watch.attachment(r.attachment(f))) }
 	manifest := &storage.Manifest{RequestID: r.id, Policy: r.plan.Policy.Key, Rule: p.rule.Key, Created: p.options.About.Created}
 	if manifest.Collections, err = r.writeCollections(ctx, p, pack); err != nil {
 		return PackageOutcome{}, err
@@ -297,6 +308,13 @@ func (r *run) writeCollections(ctx context.Context, p *parcel, out storage.Write
 			Address: r.shown.key(skip.Address), State: storage.StateSkipped, Message: r.shown.message(skip.Reason),
 		})
 	}
+	if p.first {
+		answers, err := r.writeManual(p, out)
+		if err != nil {
+			return nil, err
+		}
+		told = append(told, answers...)
+	}
 	slices.SortFunc(told, func(a, b storage.ManifestCollection) int { return strings.Compare(a.Address, b.Address) })
 	return told, nil
 }
@@ -322,6 +340,11 @@ func (r *run) writeRows(ctx context.Context, s *step, p *parcel, sel *graph.Sele
 	for record, err := range r.records(ctx, s) {
 		if err != nil {
 			return w.odd, err
+		}
+		if s.conn.asker != nil {
+			if record, err = r.withFiles(s, p, record); err != nil {
+				return w.odd, err
+			}
 		}
 		if at, err = s.splitInto(at[:0], record); err != nil {
 			return w.odd, err

@@ -24,6 +24,10 @@ type draft struct {
 	now    time.Time
 	state  lifecycle.State
 	things []lifecycle.Thing // that go once the change is stored
+
+	letters    string    // what its letters are numbered after; defaults to the request and its version
+	claimed    []Message // of the change, for who makes it to send
+	papersGone bool      // what people answered goes, and its files
 }
 
 // draft begins a change of a stored request; of a new one where its version is
@@ -68,7 +72,7 @@ func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[
 		return refused(d.Record.ID, err)
 	}
 	d.state = ch.State
-	rec := &d.Record
+	rec, before := &d.Record, d.Record.Status
 	rec.Status, rec.DueAt = Status(ch.State.Status), ch.State.DueAt
 	rec.StartedAt, rec.FailedAt, rec.FinishedAt, rec.DeletedAt = ch.State.StartedAt, ch.State.FailedAt, ch.State.EndedAt, ch.State.DeletedAt
 	if rec.Status != StatusInProcessing || !rec.DeletedAt.IsZero() {
@@ -80,8 +84,11 @@ func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[
 	for _, thing := range ch.Things {
 		d.forget(thing)
 	}
+	if slices.Contains(ch.Things, lifecycle.Collected) && e.Kind != lifecycle.Expire {
+		d.forgetPapers()
+	}
 	if ch.Restart {
-		if err := d.restart(); err != nil {
+		if err := d.restart(e.Kind == lifecycle.Expire); err != nil {
 			return err
 		}
 	}
@@ -89,6 +96,9 @@ func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[
 		if err := d.remark(ctx, ch.Action, by); err != nil {
 			return err
 		}
+	}
+	if err := d.askApproval(ctx, before); err != nil {
+		return err
 	}
 	if ch.Action == "" {
 		return nil
@@ -110,7 +120,7 @@ func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[
 // restart takes the work back to its beginning: a journal that was begun holds
 // collected rows, and goes with them. What was delivered is not forgotten, since
 // it has to be removed some day.
-func (d *draft) restart() error {
+func (d *draft) restart(goesOn bool) error {
 	d.forget(lifecycle.Journal)
 	rec := &d.Record
 	res, err := rec.results()
@@ -118,21 +128,19 @@ func (d *draft) restart() error {
 		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
 	}
 	rec.Stage, rec.Plan, rec.Outcomes, rec.Failure = StagePlan, nil, nil, ""
-	if former := append(res.Former, res.Packages...); len(former) > 0 {
-		rec.Outcomes, err = json.Marshal(&results{Former: former})
+	kept := results{Former: append(res.Former, res.Packages...), Files: res.Files}
+	if goesOn { // what others were told and asked is not forgotten
+		kept.Hooks = res.Hooks
+	}
+	if len(kept.Former)+len(kept.Files)+len(kept.Hooks) > 0 {
+		rec.Outcomes, err = json.Marshal(&kept)
 	}
 	return err
 }
 
 // forget shreds what a thing was sealed with, and drops it from the change.
 func (d *draft) forget(thing lifecycle.Thing) {
-	rec := &d.Record
-	shred := func(purposes ...string) {
-		rec.Keys = maps.Clone(rec.Keys)
-		for _, purpose := range purposes {
-			delete(rec.Keys, purpose)
-		}
-	}
+	rec, shred := &d.Record, d.shred
 	switch thing {
 	case lifecycle.Collected:
 		shred(keyInputs, keySpool)
@@ -149,6 +157,14 @@ func (d *draft) forget(thing lifecycle.Thing) {
 	}
 	if !slices.Contains(d.things, thing) {
 		d.things = append(d.things, thing)
+	}
+}
+
+// shred drops keys from the record.
+func (d *draft) shred(purposes ...string) {
+	d.Record.Keys = maps.Clone(d.Record.Keys)
+	for _, purpose := range purposes {
+		delete(d.Record.Keys, purpose)
 	}
 }
 
@@ -239,11 +255,19 @@ func (d *draft) commit(ctx context.Context) error {
 		return err
 	}
 	d.engine.wake(rec.DueAt)
+	if len(d.Messages) > len(d.claimed) {
+		d.engine.wakeOutbox()
+	}
 	return nil
 }
 
 // sweep removes what lies outside of the store and whose key is shredded.
 func (d *draft) sweep(ctx context.Context) error {
+	if d.papersGone {
+		if err := d.engine.removeFiles(ctx, &d.Record); err != nil {
+			return err
+		}
+	}
 	if !slices.Contains(d.things, lifecycle.Collected) {
 		return nil
 	}

@@ -56,6 +56,7 @@ type Engine struct {
 	connections map[string]*connection // by dataset
 	requests    *Requests
 	downloads   *Downloads
+	forms       *Forms
 	runner      runner
 	fitted      atomic.Bool // the keyring is that of the store
 	submitting  sync.Mutex  // of requests that may be duplicates of each other
@@ -77,7 +78,8 @@ const maxPlans = 64
 // connection is a Connection with what New found out about it.
 type connection struct {
 	Connection
-	dry DryRunner // nil when the connector has no dry run
+	dry   DryRunner // nil when the connector has no dry run
+	asker Asker     // nil when a machine answers
 }
 
 // New checks the whole configuration and returns an engine, or one error that
@@ -92,7 +94,7 @@ func New(config Config) (*Engine, error) {
 	if e.runner.executor = config.Executor; config.Executor == nil {
 		e.runner.executor = NewLocalExecutor(nil)
 	}
-	e.runner.changed = make(chan struct{}, 1)
+	e.runner.changed, e.runner.mail = make(chan struct{}, 1), make(chan struct{}, 1)
 	return e, nil
 }
 

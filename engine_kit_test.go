@@ -415,3 +415,11 @@ func cancel(t *testing.T, e *dsr.Engine, id string) error {
 	_, err := e.Requests().Cancel(t.Context(), id, dsr.By{})
 	return err
 }
+
+// stripped is what a notice says of its request, without its number, its times and
+// how it is put.
+func stripped(n dsr.Notice) dsr.Notice {
+	n.ID, n.Actions, n.At, n.Deadline, n.CodeExpires = "", nil, time.Time{}, time.Time{}, time.Time{}
+	n.Subject, n.Text, n.HTML = "", "", ""
+	return n
+}

@@ -308,9 +308,9 @@ func TestProgressNoticesAndLog(t *testing.T) {
 	require.Equal(t, 2, under, "a long read tells every 10,000 rows")
 
 	require.Equal(t, []dsr.Notice{
-		{Kind: dsr.NoticeReceived, RequestID: "r1", Policy: "p"},
-		{Kind: dsr.NoticeComplete, RequestID: "r1", Policy: "p", Packages: []string{"r1.json"}},
-	}, w.notifier.Notices())
+		{Kind: dsr.NoticeReceived, RequestID: "r1", Policy: "p", To: dsr.Identities{"email": {"ada@example.com"}}},
+		{Kind: dsr.NoticeComplete, RequestID: "r1", Policy: "p", Packages: []string{"r1.json"}, To: dsr.Identities{"email": {"ada@example.com"}}},
+	}, []dsr.Notice{stripped(w.notifier.Notices()[0]), stripped(w.notifier.Notices()[1])})
 	log, err := e.Requests().Log(t.Context(), "r1", 0, 0)
 	require.NoError(t, err)
 	var kinds []string

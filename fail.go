@@ -19,7 +19,7 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	if errors.Is(err, ErrConflict) || errors.Is(context.Cause(ctx), ErrConflict) {
 		r.sweep(context.WithoutCancel(ctx))
 	}
-	if errors.Is(err, ErrConflict) || errors.As(err, &store) && !interrupted {
+	if errors.Is(err, ErrConflict) || errors.Is(err, ErrLeased) || errors.As(err, &store) && !interrupted {
 		return nil, err
 	}
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -51,6 +51,9 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 		}
 		d.Record.Failure = err.Error()
 		d.event(r.failEvents(logError, err)...)
+		if err := d.notify(cleanup, Notice{Kind: NoticeFailed, Message: err.Error()}); err != nil {
+			return err
+		}
 		return d.move(cleanup, lifecycle.Event{Kind: lifecycle.Fail}, By{}, map[string]string{"stage": string(stage)})
 	})
 	if errors.Is(commitErr, ErrConflict) {
@@ -66,7 +69,6 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	if commitErr != nil {
 		return nil, errors.Join(failed, commitErr)
 	}
-	r.engine.notify(cleanup, r.record(), Notice{Kind: NoticeFailed, Message: err.Error()})
 	return r.record().show(&r.results), failed
 }
 

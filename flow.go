@@ -38,6 +38,14 @@ type Flow struct {
 	// Approval asks for a person's approval. Where there are pre-approval
 	// checks, their answers are enough.
 	Approval bool
+	// Before and After are the hooks that are called before anything is
+	// collected, and when all is done, in their order. Those in PreApproval
+	// whose name is a key of Config.Hooks are called by themselves; others
+	// are up to the host.
+	Before, After []Hooking
+	// Silent keeps all notices from the data subject, but for verification
+	// codes.
+	Silent bool
 	// CoolingOff passes between approval and work, in which the data subject
 	// may think again. Defaults to none.
 	CoolingOff time.Duration
@@ -103,7 +111,7 @@ func (f Flow) withDefaults() Flow {
 		}
 		f.Duplicates = &d
 	}
-	f.PreApproval = slices.Clone(f.PreApproval)
+	f.PreApproval, f.Before, f.After = slices.Clone(f.PreApproval), slices.Clone(f.Before), slices.Clone(f.After)
 	return f
 }
 
@@ -126,7 +134,7 @@ func (e *Engine) erases(policy string) bool {
 func (f Flow) lifecycle(keep Retention, erases bool) lifecycle.Flow {
 	return lifecycle.Flow{
 		Verify: f.VerifyIdentity, CodeAttempts: f.CodeAttempts, Codes: f.Codes,
-		PreApproval: f.PreApproval, Approve: f.Approval, CoolingOff: f.CoolingOff, Finalize: f.Finalization && erases,
+		Silent: f.Silent, PreApproval: f.PreApproval, Approve: f.Approval, CoolingOff: f.CoolingOff, Finalize: f.Finalization && erases,
 		Keep: lifecycle.Retention{
 			Unverified: keep.Unverified, Collected: keep.Collected, Journal: keep.Journals, Packages: keep.Packages,
 			Identities: keep.Identities, Log: keep.Logs, Request: keep.Requests,
@@ -161,6 +169,16 @@ func (e *Engine) configureFlows(faults *multierror.Error) *multierror.Error {
 			for _, kind := range f.withDefaults().Duplicates.Kinds {
 				if !slices.Contains(e.datamap.IdentityKinds(), kind) {
 					add("Duplicates compares identity kind %q, which no dataset has", kind)
+				}
+			}
+		}
+		for phase, hooks := range map[string][]Hooking{"Before": f.Before, "After": f.After} {
+			for i, h := range hooks {
+				if e.config.Hooks[h.Hook] == nil {
+					add("%s names hook %q, which is not in Hooks", phase, h.Hook)
+				}
+				if slices.ContainsFunc(hooks[:i], func(o Hooking) bool { return o.Hook == h.Hook }) {
+					add("%s names hook %q twice", phase, h.Hook)
 				}
 			}
 		}

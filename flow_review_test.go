@@ -83,7 +83,7 @@ func TestDenialNeedsAReasonAndKeepsIt(t *testing.T) {
 	require.Equal(t, begin.Add(time.Minute), req.ReviewedAt)
 	require.Equal(t, begin.Add(time.Minute), req.FinishedAt)
 	require.Equal(t, begin.Add(time.Hour+time.Minute), req.DueAt)
-	require.Equal(t, dsr.Notice{Kind: dsr.NoticeDenied, RequestID: "r1", Policy: "access", Reason: clerk.Reason}, o.notifier.Notices()[1])
+	require.Equal(t, dsr.Notice{Kind: dsr.NoticeDenied, RequestID: "r1", Policy: "access", Reason: clerk.Reason, To: dsr.Identities{"email": {"ada@example.com"}}}, stripped(o.notifier.Notices()[1]))
 	o.advanced(t, "r1", dsr.StatusDenied)
 	require.Empty(t, o.db().readCounts())
 

@@ -29,7 +29,9 @@ func TestVerification(t *testing.T) {
 	require.Equal(t, dsr.Notice{
 		Kind: dsr.NoticeVerify, RequestID: "r1", Policy: "both", Code: o.code(t),
 		To: dsr.Identities{"email": {"ada@example.com", "ada@work.example"}},
-	}, notices[1])
+	}, stripped(notices[1]))
+	require.Equal(t, o.clock.Now().Add(10*time.Minute), notices[1].CodeExpires)
+	require.Contains(t, notices[1].Text, o.code(t))
 	o.advanced(t, "r1", dsr.StatusUnverified)
 	require.Empty(t, o.db().readCounts(), "nothing is read before")
 
@@ -219,7 +221,7 @@ func TestFailingNotifierLosesNoRequest(t *testing.T) {
 			t.Parallel()
 			n := &failingNotifier{fail: fail}
 			o := newOffice(t, verifying, func(c *dsr.Config) { n.Notifier, c.Notifier = c.Notifier, n })
-			const text = "dsr: request r1 is stored, but its verification code was not sent; send a new one"
+			const text = "dsr: request r1 is stored, but its verification code was not sent yet; it waits in the outbox"
 			req, err := o.Submit(t.Context(), submission("access", "ada@example.com"))
 			require.EqualError(t, err, text, "what the notifier said may quote the code")
 			require.Equal(t, req, o.requireStatus(t, "r1", dsr.StatusUnverified))

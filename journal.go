@@ -61,7 +61,7 @@ func (r *run) journalStage(ctx context.Context) error {
 func (r *run) eraseOrder() ([]*step, error) {
 	var targeted []*step
 	for _, s := range r.steps {
-		if s.Erase != nil && s.schema != nil && (s.Erase.Delete || len(s.Erase.Fields) > 0) {
+		if s.erases() && s.schema != nil && s.conn.asker == nil {
 			targeted = append(targeted, s)
 		}
 	}

@@ -16,6 +16,7 @@ const (
 	logSkipped  = "skipped"
 	logRetrying = "retrying"
 	logError    = "error"
+	logAwaiting = "awaiting_processing"
 )
 
 // line begins a line of the execution log about a collection.

@@ -146,6 +146,12 @@ func (c *checker) fault(s *graph.Step, path graph.Path, format string, args ...a
 }
 
 func (c *checker) step(s *graph.Step, schema *Schema) {
+	if c.engine.connections[s.Address().Dataset].asker != nil {
+		if s.Cycle != 0 {
+			c.fault(s, nil, "people answer it, so it cannot be part of a cycle of references; remove a reference")
+		}
+		return // people are asked, and need no columns and keys
+	}
 	for _, column := range s.Columns {
 		if _, ok := schema.Column(column); !ok {
 			c.fault(s, graph.Path{column}, "table %s has no such column; correct the dataset", schema.Table)
@@ -379,7 +385,7 @@ func (c *checker) sharedTables() {
 	first := map[table]*graph.Step{}
 	for _, s := range c.plan.Steps {
 		schema := c.schemas[s.Address()]
-		if schema == nil || schema.Table == "" || s.Erase == nil || !s.Erase.Delete && len(s.Erase.Fields) == 0 {
+		if schema == nil || schema.Table == "" || c.engine.connections[s.Address().Dataset].asker != nil || s.Erase == nil || !s.Erase.Delete && len(s.Erase.Fields) == 0 {
 			continue
 		}
 		at := table{c.engine.connections[s.Address().Dataset], schema.Table}

@@ -114,6 +114,9 @@ type Submission struct {
 	// Verified says that the host knows the data subject for who they claim
 	// to be, as after a log-in: no code is sent.
 	Verified bool
+	// Silent keeps all notices from the data subject, but for verification
+	// codes.
+	Silent bool
 	// By says who submits it, if that is not the data subject.
 	By By
 }
@@ -210,6 +213,14 @@ type Request struct {
 	// Failure is what stopped the request last.
 	Failure string
 
+	// Awaits names what others have to answer: forms as
+	// "form:access/key", tasks as "task:access/dataset:collection", hooks
+	// and vendors as "hook:key" and "vendor:key".
+	Awaits []string
+	// Hooks are those that were called, and Vendors those that are asked to
+	// erase. Lists leave both out.
+	Hooks   []HookOutcome
+	Vendors []VendorOutcome
 	// Collections tells what was found and erased where, in plan order, and
 	// Packages what was delivered, one for each access rule. Lists leave
 	// both out.
@@ -244,7 +255,8 @@ func (rec *Record) show(res *results) *Request {
 		Status: rec.Status, Stage: rec.Stage, RequestedAt: rec.RequestedAt, CreatedAt: rec.CreatedAt, UpdatedAt: rec.UpdatedAt,
 		VerifiedAt: s.VerifiedAt, ReviewedAt: s.ReviewedAt, StartedAt: rec.StartedAt, FailedAt: rec.FailedAt,
 		FinishedAt: rec.FinishedAt, FinalizedAt: s.FinalizedAt, DeletedAt: rec.DeletedAt, DeadlineAt: rec.DeadlineAt, DueAt: rec.DueAt,
-		DuplicateOf: s.Repeats, PreApproval: s.Answers, Failure: rec.Failure,
+		DuplicateOf: s.Repeats, PreApproval: s.Answers, Failure: rec.Failure, Awaits: s.Awaits,
+		Hooks: slices.Clone(res.Hooks), Vendors: slices.Clone(res.Vendors),
 		Collections: slices.Clone(res.Collections), Packages: slices.Clone(res.Packages),
 	}
 	if w := s.Wait; w != nil {

@@ -3,6 +3,7 @@ package dsr
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -55,22 +56,15 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 		return nil, err
 	}
 	d.state.Flow = flow.lifecycle(e.config.Retention, e.erases(s.Policy))
-	code, err := r.admit(ctx, d, &s, flow)
-	if err != nil {
+	d.state.Flow.Silent = d.state.Flow.Silent || s.Silent
+	if err := r.admit(ctx, d, &s, flow); err != nil {
 		return nil, err
 	}
-	e.notify(ctx, rec, Notice{Kind: NoticeReceived})
-	if code != "" {
-		if err := e.sendCode(ctx, rec, s.Identities, code); err != nil {
-			return rec.request(), err
-		}
-	}
-	return rec.request(), e.hint(ctx, rec)
+	return rec.request(), errors.Join(e.sendWithCode(ctx, d), e.hint(ctx, rec))
 }
 
-// admit stores a new request as far along its flow as it can go. It returns the
-// code that the data subject has to be sent; "" for none.
-func (r *Requests) admit(ctx context.Context, d *draft, s *Submission, flow Flow) (code string, err error) {
+// admit stores a new request as far along its flow as it can go.
+func (r *Requests) admit(ctx context.Context, d *draft, s *Submission, flow Flow) (err error) {
 	event := lifecycle.Event{Kind: lifecycle.Submit, Right: s.Verified}
 	if flow.Duplicates != nil { // of two that come at once, one is first
 		r.engine.submitting.Lock()
@@ -78,22 +72,25 @@ func (r *Requests) admit(ctx context.Context, d *draft, s *Submission, flow Flow
 	}
 	if s.Verified || !flow.VerifyIdentity {
 		if event.Repeats, err = r.repeats(ctx, &d.Record, flow, s.Identities); err != nil {
-			return "", err
+			return err
 		}
 	}
 	if err := d.move(ctx, event, s.By, map[string]string{"policy": s.Policy}); err != nil {
-		return "", err
+		return err
+	}
+	if err := d.notify(ctx, Notice{Kind: NoticeReceived}); err != nil {
+		return err
 	}
 	if d.Record.Status == StatusUnverified {
-		if code, err = d.newCode(ctx, flow, By{}); err != nil {
-			return "", err
+		if err := d.newCode(ctx, flow, By{}); err != nil {
+			return err
 		}
 	}
 	d.event(Event{Kind: "received"})
 	if err := d.commit(ctx); err != nil {
-		return "", fmt.Errorf("dsr: store the request: %w", err)
+		return fmt.Errorf("dsr: store the request: %w", err)
 	}
-	return code, nil
+	return nil
 }
 
 const (
@@ -202,18 +199,6 @@ func (r *Requests) Log(ctx context.Context, id string, after int64, limit int) (
 	return r.engine.config.Store.Events(ctx, id, after, limit)
 }
 
-// notify tells the host's notifier. A notice that fails is logged: it must not
-// undo what happened.
-func (e *Engine) notify(ctx context.Context, rec *Record, n Notice) {
-	if e.config.Notifier == nil {
-		return
-	}
-	n.RequestID, n.ExternalID, n.Policy = rec.ID, rec.ExternalID, rec.Policy
-	if err := e.tell(ctx, n); err != nil {
-		e.config.Logger.WarnContext(ctx, "notice not sent", "request", rec.ID, "kind", n.Kind)
-	}
-}
-
 // notifyFor is how long a notifier may take.
 const notifyFor = 30 * time.Second
 
@@ -246,6 +231,11 @@ type results struct {
 	// Former are packages that may lie at their destinations besides those:
 	// of an earlier run, or about to be written.
 	Former []PackageOutcome `json:"former,omitempty"`
+	// Hooks are those that were called, Vendors those that a request is
+	// for, and Files the names of sealed files that may lie at Config.Files.
+	Hooks   []HookOutcome   `json:"hooks,omitempty"`
+	Vendors []VendorOutcome `json:"vendors,omitempty"`
+	Files   []string        `json:"files,omitempty"`
 	// Opened are the download links that were opened and have not expired.
 	Opened []openedLink `json:"opened,omitempty"`
 }

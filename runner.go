@@ -19,13 +19,14 @@ type runner struct {
 	mu      sync.Mutex
 	soonest time.Time     // when something is due that was not looked for yet; zero for unknown
 	changed chan struct{} // holds a token when soonest came nearer
+	mail    chan struct{} // holds a token when something was put into the outbox
 }
 
 // Run lets the executor advance requests until ctx ends: those that are
 // submitted here, those that an earlier process left unfinished, and those
 // whose time has come. Every wait is a due time in the store, so that it
 // survives this process, and none is held in memory. It also makes the
-// checkpoints of the audit trail.
+// checkpoints of the audit trail, and sees to the outbox.
 //
 // When ctx ends, Run starts nothing more, lets what it works on come to a
 // stopping place, and returns. Two at once are an error.
@@ -43,6 +44,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer stop()
 	wg.Go(func() { e.lookOut(ctx) })
 	wg.Go(func() { e.sign(ctx) })
+	wg.Go(func() { e.postman(ctx) })
 	return e.runner.executor.Run(ctx, func(handling context.Context, j Job) error {
 		return e.handle(handling, j, func() bool { return ctx.Err() != nil })
 	})

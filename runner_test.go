@@ -197,7 +197,7 @@ func TestWaitingRequestsAreNotHeldInMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const people = 10_000
 		f := newFleet(t, lettersYAML, letterRows(1, 1))
-		f.tune = func(c *dsr.Config) { c.Flow.CoolingOff, c.Poll = time.Minute, time.Hour }
+		f.tune = func(c *dsr.Config) { c.Flow.CoolingOff, c.Poll, c.Notifier = time.Minute, time.Hour, nil }
 		e, executor := f.engine(t, readPolicy())
 		stop := runEngine(t, e)
 		for i := range people {

@@ -66,6 +66,7 @@ func (r *run) survey(ctx context.Context, parcels []*parcel, every bool) error {
 	for _, skip := range r.plan.Skipped {
 		r.showAddress(skip.Address)
 	}
+	r.surveyManual()
 	r.shown.matter = patterns.Any() || names.Any()
 	for _, p := range parcels {
 		p.shapes = map[*step]*shape{}

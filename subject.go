@@ -122,16 +122,40 @@ func (r *Requests) sealSubject(ctx context.Context, rec *Record, s *Submission) 
 	if rec.Identity, err = seal.Seal(c.Random, key, plain, bound(rec.ID, keyIdentity)); err != nil {
 		return fmt.Errorf("dsr: seal the identities: %w", err)
 	}
-	for _, kind := range s.Identities.Kinds() {
-		for _, v := range s.Identities[kind] {
-			hash, err := r.engine.lookup(ctx, kind, v)
+	rec.Lookup, err = r.engine.lookups(ctx, s.Identities)
+	return err
+}
+
+// lookups hashes all identities for exact search.
+func (e *Engine) lookups(ctx context.Context, ids Identities) (hashes [][]byte, err error) {
+	for _, kind := range ids.Kinds() {
+		for _, v := range ids[kind] {
+			hash, err := e.lookup(ctx, kind, v)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			rec.Lookup = append(rec.Lookup, hash)
+			hashes = append(hashes, hash)
 		}
 	}
-	return nil
+	return hashes, nil
+}
+
+// resealSubject seals what identifies the data subject anew, under the key that
+// it has, and makes it findable.
+func (e *Engine) resealSubject(ctx context.Context, rec *Record, sub *subject) error {
+	key, err := newRun(e, rec).key(ctx, keyIdentity)
+	if err != nil {
+		return err
+	}
+	plain, err := json.Marshal(sub)
+	if err != nil {
+		return errors.New("dsr: the identities cannot be encoded")
+	}
+	if rec.Identity, err = seal.Seal(e.config.Random, key, plain, bound(rec.ID, keyIdentity)); err != nil {
+		return fmt.Errorf("dsr: seal the identities: %w", err)
+	}
+	rec.Lookup, err = e.lookups(ctx, sub.Identities)
+	return err
 }
 
 // subject opens what was sealed of the submission.

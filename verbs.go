@@ -3,8 +3,10 @@ package dsr
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/godsr/dsr/internal/lifecycle"
 )
@@ -76,6 +78,28 @@ func (r *Requests) Finalize(ctx context.Context, id string, by By) (*Request, er
 	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Finalize}, by, NoticeComplete)
 }
 
+// Extend moves the deadline of a request to a later time, as Article 12(3) GDPR
+// allows by two months. It needs a reason, which the data subject is told.
+func (r *Requests) Extend(ctx context.Context, id string, until time.Time, by By) (*Request, error) {
+	until = until.UTC().Truncate(time.Microsecond)
+	d, err := r.try(ctx, id, func(d *draft) error {
+		if !until.After(d.Record.DeadlineAt) || !until.After(d.now) || until.Year() > 2200 {
+			return fmt.Errorf("dsr: extend request %s: the new deadline must come after the present one, and after now", id)
+		}
+		event := lifecycle.Event{Kind: lifecycle.Extend, Reason: by.Reason}
+		if err := d.move(ctx, event, by, map[string]string{"deadline": until.Format(time.RFC3339)}); err != nil {
+			return err
+		}
+		d.Record.DeadlineAt = until
+		return d.notify(ctx, Notice{Kind: NoticeExtended, Reason: by.Reason})
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.engine.sendClaimed(ctx, d.claimed)
+	return d.Record.request(), nil
+}
+
 // Delete hides a request from lists and ends all work on it. Its record stays
 // until [Retention] removes it. While its erasure is under way it is
 // [ErrConflict].
@@ -85,7 +109,6 @@ func (r *Requests) Delete(ctx context.Context, id string, by By) (*Request, erro
 
 // change applies one event to a stored request, whoever else changes it.
 func (r *Requests) change(ctx context.Context, id string, event lifecycle.Event, by By, notice NoticeKind) (*Request, error) {
-	code := ""
 	var details map[string]string
 	if event.Check != "" {
 		details = map[string]string{"check": event.Check, "eligible": strconv.FormatBool(event.Right)}
@@ -100,44 +123,30 @@ func (r *Requests) change(ctx context.Context, id string, event lifecycle.Event,
 			if err := d.move(ctx, event, by, nil); err != nil || d.Record.Status != StatusUnverified {
 				return err
 			}
-			code, err = d.newCode(ctx, r.engine.flow(d.Record.Policy), By{})
-			return err
+			return d.newCode(ctx, r.engine.flow(d.Record.Policy), By{})
 		}
 		if event.Kind == lifecycle.Retry || event.Kind == lifecycle.Resume {
 			d.Record.Failure = ""
 		}
-		return d.move(ctx, event, by, details)
+		if err := d.move(ctx, event, by, details); err != nil || notice == "" {
+			return err
+		}
+		n := Notice{Kind: notice}
+		switch notice {
+		case NoticeDenied, NoticeExtended:
+			n.Reason = by.Reason
+		case NoticeComplete:
+			for _, p := range d.Record.request().Packages {
+				n.Packages = append(n.Packages, p.Name)
+			}
+		}
+		return d.notify(ctx, n)
 	})
 	if err != nil {
 		return nil, err
 	}
 	rec := &d.Record
-	req := rec.request()
-	if notice != "" {
-		n := Notice{Kind: notice}
-		switch notice {
-		case NoticeDenied:
-			n.Reason = by.Reason
-		case NoticeComplete:
-			for _, p := range req.Packages {
-				n.Packages = append(n.Packages, p.Name)
-			}
-		}
-		r.engine.notify(ctx, rec, n)
-	}
-	return req, errors.Join(d.sweep(ctx), r.resend(ctx, rec, code), r.engine.hint(ctx, rec))
-}
-
-// resend sends the code of a request that has to be verified again.
-func (r *Requests) resend(ctx context.Context, rec *Record, code string) error {
-	if code == "" {
-		return nil
-	}
-	ids, err := newRun(r.engine, rec).identities(ctx)
-	if err != nil {
-		return err
-	}
-	return r.engine.sendCode(ctx, rec, ids, code)
+	return rec.request(), errors.Join(d.sweep(ctx), r.engine.sendWithCode(ctx, d), r.engine.hint(ctx, rec))
 }
 
 // try drafts a change again and again until nobody else was faster.

@@ -17,19 +17,13 @@ import (
 // SendCode sends a new verification code, which voids the one before. There are
 // at most [Flow.Codes] for a request.
 func (r *Requests) SendCode(ctx context.Context, id string, by By) (*Request, error) {
-	code := ""
 	d, err := r.try(ctx, id, func(d *draft) (err error) {
-		code, err = d.newCode(ctx, r.engine.flow(d.Record.Policy), by)
-		return err
+		return d.newCode(ctx, r.engine.flow(d.Record.Policy), by)
 	})
 	if err != nil {
 		return nil, err
 	}
-	ids, err := newRun(r.engine, &d.Record).identities(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return d.Record.request(), r.engine.sendCode(ctx, &d.Record, ids, code)
+	return d.Record.request(), r.engine.sendWithCode(ctx, d)
 }
 
 // Verify takes the code that the data subject entered. A wrong one is
@@ -57,24 +51,31 @@ func (r *Requests) Verify(ctx context.Context, id, code string) (*Request, error
 	if !right {
 		return nil, fmt.Errorf("%w: request %s", ErrWrongCode, id)
 	}
+	r.engine.sendClaimed(ctx, d.claimed)
 	return d.Record.request(), r.engine.hint(ctx, &d.Record)
 }
 
-// newCode puts the keyed hash of a new code into the change and returns the
-// code.
-func (d *draft) newCode(ctx context.Context, flow Flow, by By) (string, error) {
+// newCode puts the keyed hash of a new code into the change, and the code itself,
+// sealed, into the outbox.
+func (d *draft) newCode(ctx context.Context, flow Flow, by By) error {
+	if d.engine.config.Notifier == nil {
+		return errors.New("dsr: no Notifier is configured that could send the verification code")
+	}
 	n, err := rand.Int(d.engine.config.Random, big.NewInt(1_000_000))
 	if err != nil {
-		return "", fmt.Errorf("dsr: make a verification code: %w", err)
+		return fmt.Errorf("dsr: make a verification code: %w", err)
 	}
 	code := fmt.Sprintf("%06d", n)
 	hash, err := d.engine.hashCode(ctx, d.Record.ID, code)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return code, d.move(ctx, lifecycle.Event{
-		Kind: lifecycle.SendCode, Code: &lifecycle.Code{Hash: hash, ExpiresAt: d.now.Add(flow.CodeTTL)},
-	}, by, nil)
+	expires := d.now.Add(flow.CodeTTL)
+	event := lifecycle.Event{Kind: lifecycle.SendCode, Code: &lifecycle.Code{Hash: hash, ExpiresAt: expires}}
+	if err := d.move(ctx, event, by, nil); err != nil {
+		return err
+	}
+	return d.notify(ctx, Notice{Kind: NoticeVerify, Code: code, CodeExpires: expires})
 }
 
 func (e *Engine) hashCode(ctx context.Context, id, code string) ([]byte, error) {
@@ -85,13 +86,12 @@ func (e *Engine) hashCode(ctx context.Context, id, code string) ([]byte, error) 
 	return hash, nil
 }
 
-func (e *Engine) sendCode(ctx context.Context, rec *Record, to Identities, code string) error {
-	if e.config.Notifier == nil {
-		return errors.New("dsr: no Notifier is configured that could send the verification code")
-	}
-	n := Notice{Kind: NoticeVerify, RequestID: rec.ID, ExternalID: rec.ExternalID, Policy: rec.Policy, To: to, Code: code}
-	if err := e.tell(ctx, n); err != nil {
-		return &codeError{id: rec.ID, err: err}
+// sendWithCode sends what a change put into the outbox. Where nobody runs the
+// outbox it matters to the caller that a code is still in it.
+func (e *Engine) sendWithCode(ctx context.Context, d *draft) error {
+	failed := e.sendClaimed(ctx, d.claimed)
+	if slices.Contains(failed, NoticeVerify) {
+		return &codeError{id: d.Record.ID}
 	}
 	return nil
 }
@@ -172,14 +172,8 @@ func (r *Requests) repeated(ctx context.Context, rec *Record, hashes [][]byte, w
 
 // codeError says that a code was not sent, without what the notifier said, which
 // may quote the code and whom it is for.
-type codeError struct {
-	id  string
-	err error
-}
+type codeError struct{ id string }
 
 func (e *codeError) Error() string {
-	return "dsr: request " + e.id + " is stored, but its verification code was not sent; send a new one"
+	return "dsr: request " + e.id + " is stored, but its verification code was not sent yet; it waits in the outbox"
 }
-
-// Unwrap returns what the notifier said.
-func (e *codeError) Unwrap() error { return e.err }

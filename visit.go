@@ -22,6 +22,9 @@ func (r *run) visit(ctx context.Context, v graph.Visit) graph.Outcome {
 	if s.schema == nil {
 		return graph.Outcome{State: graph.Skipped, Message: "the database has no such collection"}
 	}
+	if s.conn.asker != nil {
+		return r.visitAsker(ctx, s)
+	}
 	fed := s.fedFresh()
 	before := s.rows
 	s.loaded = true
@@ -316,6 +319,24 @@ func (s *step) queries(limit int) iter.Seq2[*Query, error] {
 		}
 		if q != nil {
 			yield(q, nil)
+		}
+	}
+}
+
+// all yields the encoded values of a step that is answered by people, again and
+// again.
+func (i *input) all() iter.Seq2[[]byte, error] {
+	if i.held == nil {
+		return i.set.All()
+	}
+	i.mu.Lock()
+	pending := slices.Sorted(slices.Values(i.pending))
+	i.mu.Unlock()
+	return func(yield func([]byte, error) bool) {
+		for _, p := range pending {
+			if !yield([]byte(p), nil) {
+				return
+			}
 		}
 	}
 }

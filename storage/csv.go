@@ -139,10 +139,16 @@ func (c *csvWriter) Row(row []byte) error {
 
 // open starts the file of the collection.
 func (c *csvWriter) open() (err error) {
-	if c.folder == "" || c.dataset != c.collection.Dataset {
-		c.dataset, c.folder = c.collection.Dataset, c.archive.names.in("", c.collection.Dataset, "")
+	var name string
+	switch of := &c.collection; {
+	case of.Name == "":
+		name = c.archive.names.in("", of.Dataset, ".csv")
+	case c.folder == "" || c.dataset != of.Dataset:
+		c.dataset, c.folder = of.Dataset, c.archive.names.in("", of.Dataset, "")
+		fallthrough
+	default:
+		name = c.archive.names.in(c.folder, of.Name, ".csv")
 	}
-	name := c.archive.names.in(c.folder, c.collection.Name, ".csv")
 	c.files[c.order.key] = name
 	if c.out, err = c.archive.file(name, csvType); err != nil {
 		return err

@@ -79,6 +79,7 @@ func (i Identity) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "{%s [redacted]}"
 // Collection is a collection as a package shows it: with the names that
 // redaction left, or put in their place.
 type Collection struct {
+	// Dataset and Name say what it is. What people answered has no Name.
 	Dataset, Name string
 	// Columns are the fields in order. A [Format.Tabular] one needs all;
 	// for others they may name the outermost only.
@@ -88,8 +89,13 @@ type Collection struct {
 	Categories []string
 }
 
-// Key is "dataset:collection".
-func (c *Collection) Key() string { return c.Dataset + ":" + c.Name }
+// Key is "dataset:collection", or the dataset alone where there is no name.
+func (c *Collection) Key() string {
+	if c.Name == "" {
+		return c.Dataset
+	}
+	return c.Dataset + ":" + c.Name
+}
 
 // Column is a field of a collection, or a field inside of one.
 type Column struct {
@@ -120,9 +126,16 @@ type Attachment struct {
 func (a Attachment) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "{[redacted] %s}", a.Type) }
 
 // CompareKeys orders the keys of collections as a package holds them: by
-// dataset (up to the first colon), then by collection.
+// dataset (up to the first colon), then by collection. Keys without a colon,
+// which are those of what people answered, come last.
 func CompareKeys(a, b string) int {
-	datasetA, collectionA, _ := strings.Cut(a, ":")
-	datasetB, collectionB, _ := strings.Cut(b, ":")
-	return cmp.Or(cmp.Compare(datasetA, datasetB), cmp.Compare(collectionA, collectionB), cmp.Compare(a, b))
+	datasetA, collectionA, inA := strings.Cut(a, ":")
+	datasetB, collectionB, inB := strings.Cut(b, ":")
+	if inA != inB {
+		if inA {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(datasetA, datasetB), cmp.Compare(collectionA, collectionB))
 }

@@ -106,6 +106,7 @@ type htmlWriter struct {
 // htmlCollection is what the first page tells of a collection.
 type htmlCollection struct {
 	Dataset, Name string
+	key           string
 	Categories    []string
 	Rows          int64
 	Note          string // of the manifest
@@ -126,7 +127,10 @@ func (h *htmlWriter) Collection(c *Collection) error {
 	if err := h.endCollection(); err != nil {
 		return h.fail(err)
 	}
-	h.at = &htmlCollection{Dataset: c.Dataset, Name: c.Name, Categories: c.Categories, fields: htmlFields(c.Columns, h.row.texts)}
+	h.at = &htmlCollection{Dataset: c.Dataset, Name: c.Name, key: c.Key(), Categories: c.Categories, fields: htmlFields(c.Columns, h.row.texts)}
+	if c.Name == "" {
+		h.at.Dataset, h.at.Name = h.row.texts.Manual, c.Dataset
+	}
 	return nil
 }
 
@@ -156,7 +160,7 @@ func (h *htmlWriter) add(row []byte) error {
 	err := h.row.object(row, h.at.fields, 0)
 	h.raw = nil
 	if err != nil {
-		return fmt.Errorf("%w: row %d of collection %q", err, number, h.at.Dataset+":"+h.at.Name)
+		return fmt.Errorf("%w: row %d of collection %q", err, number, h.at.key)
 	}
 	h.row.markup("</article>\n")
 	large := h.row.noText

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/godsr/dsr/internal/language"
 )
 
 //go:embed html
@@ -60,7 +62,7 @@ type htmlPages struct {
 }
 
 func newHTMLPages(h *HTML, about *About, t *Texts, lang string) *htmlPages {
-	p := &htmlPages{From: h.From, Contact: h.Contact, About: about, T: t, Lang: lang, RTL: rightToLeft(lang), Nonce: rand.Text()}
+	p := &htmlPages{From: h.From, Contact: h.Contact, About: about, T: t, Lang: lang, RTL: language.RightToLeft(lang), Nonce: rand.Text()}
 	before, after, _ := strings.Cut(t.Entry, "{n}")
 	p.heading = [2]string{string(appendHTML(nil, before)), string(appendHTML(nil, after))}
 	return p
@@ -249,7 +251,10 @@ func (p *htmlPages) index(w io.Writer, h *htmlWriter, contents []ManifestCollect
 		case c.State == StateSkipped:
 			to = skipped
 		}
-		dataset, name, _ := strings.Cut(c.Address, ":")
+		dataset, name, found := strings.Cut(c.Address, ":")
+		if !found {
+			dataset, name = p.T.Manual, c.Address
+		}
 		to.Places = append(to.Places, htmlPlace{dataset, name, p.note(c)})
 	}
 	for _, c := range h.found {
@@ -257,7 +262,7 @@ func (p *htmlPages) index(w io.Writer, h *htmlWriter, contents []ManifestCollect
 		if last < 0 || page.Sources[last].Dataset != c.Dataset {
 			page.Sources, last = append(page.Sources, &htmlSource{Dataset: c.Dataset}), last+1
 		}
-		c.Note = notes[c.Dataset+":"+c.Name]
+		c.Note = notes[c.key]
 		page.Sources[last].Collections = append(page.Sources[last].Collections, c)
 	}
 	for i, path := range h.archive.names.attached {

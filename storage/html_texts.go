@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/godsr/dsr/internal/language"
 )
 
 // Texts are the sentences of an [HTML] package in one language. Words in braces
@@ -28,8 +30,9 @@ type Texts struct {
 	// The facts of the package: whom it is about, when they asked, when it
 	// was made, the number of the request, whom to ask.
 	About, Subject, Requested, Created, Request, Contact string
-	// What was found. Nothing stands in its place.
-	Found, Nothing, Collection, Collections, Categories, Entries, Files, Note string
+	// What was found. Nothing stands in its place. Manual heads what people
+	// looked up.
+	Found, Nothing, Manual, Collection, Collections, Categories, Entries, Files, Note string
 	// What was not: searched without a find, left out, failed.
 	Empty, EmptyIntro, Skipped, SkippedIntro, Failed, FailedIntro, Uncastable string
 	// The search. SearchLarge and SearchPage stand where the package is too
@@ -64,7 +67,7 @@ func textsFor(own map[string]Texts, locale string) (t Texts, lang string) {
 	}
 	built := builtInTexts()
 	locale = strings.ReplaceAll(locale, "_", "-")
-	for tag := strings.ToLower(locale); tag != ""; tag = parentTag(tag) {
+	for tag := strings.ToLower(locale); tag != ""; tag = language.Parent(tag) {
 		texts, host := byTag[tag]
 		base, known := built[tag]
 		if !host && !known {
@@ -77,11 +80,6 @@ func textsFor(own map[string]Texts, locale string) (t Texts, lang string) {
 		t, lang = byTag[english], english
 	}
 	return complete(t, built[english]), lang
-}
-
-// parentTag is a language tag without its last part; empty for none.
-func parentTag(tag string) string {
-	return tag[:max(strings.LastIndexByte(tag, '-'), 0)]
 }
 
 // complete fills what is empty in one from another.
@@ -99,17 +97,6 @@ func complete(t, from Texts) Texts {
 	maps.Copy(names, t.Identities)
 	t.Identities = names
 	return t
-}
-
-// rightToLeft reports whether a language is written from right to left.
-func rightToLeft(lang string) bool {
-	parts := strings.Split(strings.ToLower(lang), "-")
-	for _, script := range parts[1:] {
-		if len(script) == 4 && script[0] > '9' {
-			return slices.Contains([]string{"arab", "hebr", "thaa", "syrc", "nkoo", "adlm", "rohg"}, script)
-		}
-	}
-	return slices.Contains([]string{"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ks", "nqo", "ps", "sd", "syr", "ug", "ur", "yi"}, parts[0])
 }
 
 // fill replaces words in braces, given as pairs.

@@ -82,6 +82,7 @@ var moves = []Move{
 	{Finish, []Status{InProcessing}, always, Complete, "completed"},
 	{Finalize, []Status{RequiresFinalization}, always, Complete, "finalized"},
 
+	{Extend, unfinished, always, Same, "deadline extended"},
 	{Cancel, unfinished, always, Canceled, "canceled"},
 	{Resubmit, again, mustVerify, Unverified, "resubmitted"},
 	{Resubmit, again, always, admitted, "resubmitted"},

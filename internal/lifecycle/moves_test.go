@@ -60,6 +60,15 @@ var pairs = map[Kind]map[Status]string{
 	Retry:    {Error: "in_processing: retried", otherwise: "retry takes a request that is error"},
 	Finish:   {InProcessing: "complete: completed", otherwise: "finish takes a request that is in_processing"},
 	Finalize: {RequiresFinalization: "complete: finalized", otherwise: "finalize takes a request that is requires_manual_finalization"},
+	Extend: {
+		Unverified: "identity_unverified: deadline extended", Duplicate: "duplicate: deadline extended",
+		AwaitingPreApproval: "awaiting_pre_approval: deadline extended", NotEligible: "pre_approval_not_eligible: deadline extended",
+		Pending: "pending: deadline extended", Approved: "approved: deadline extended", InProcessing: "in_processing: deadline extended",
+		RequiresInput: "requires_input: deadline extended", PendingExternal: "pending_external: deadline extended",
+		AwaitingEmail: "awaiting_email_send: deadline extended", Paused: "paused: deadline extended",
+		RequiresFinalization: "requires_manual_finalization: deadline extended", Error: "error: deadline extended",
+		otherwise: "extend takes a request that is not complete, denied or canceled",
+	},
 	Cancel: {
 		Unverified: "canceled: canceled", Duplicate: "canceled: canceled", AwaitingPreApproval: "canceled: canceled",
 		NotEligible: "canceled: canceled", Pending: "canceled: canceled", Approved: "canceled: canceled",
@@ -126,7 +135,7 @@ func TestEveryPair(t *testing.T) {
 // kinds are all events.
 var kinds = []Kind{
 	Submit, SendCode, Verify, Answer, Approve, Deny, Begin, Wait, Progress, Erase, AskPerson, AskOther, AskByEmail,
-	GotAnswer, Pause, Resume, Fail, Retry, Finish, Finalize, Cancel, Resubmit, Delete, Expire, Lapse,
+	GotAnswer, Pause, Resume, Fail, Retry, Finish, Finalize, Extend, Cancel, Resubmit, Delete, Expire, Lapse,
 }
 
 // TestAdmission: what a request has to pass, by its flow and by what is known

@@ -25,6 +25,8 @@ type Event struct {
 	Reason string
 	// Until is when a wait is over.
 	Until time.Time
+	// Awaits names what has to be answered, of an event that asks others.
+	Awaits []string
 }
 
 // Change is what an event came to.
@@ -140,9 +142,10 @@ func check(s *State, e *Event) error {
 		if s.Erasing && !s.Status.Ended() && s.Status != RequiresFinalization {
 			return refuse(s, e, ErasureBegun, "its erasure has begun and must be finished before it can be deleted")
 		}
-	case Deny:
+	case Deny, Extend:
 		if strings.TrimSpace(e.Reason) == "" {
-			return refuse(s, e, NoReason, "a denial needs a reason, which the data subject has a right to know")
+			what := map[Kind]string{Deny: "a denial", Extend: "an extension"}[e.Kind]
+			return refuse(s, e, NoReason, "%s needs a reason, which the data subject has a right to know", what)
 		}
 	case Answer:
 		if !slices.Contains(s.Flow.PreApproval, e.Check) {
@@ -182,6 +185,9 @@ func (ch *Change) apply(old *State, e *Event) {
 	s := &ch.State
 	if s.Status != InProcessing {
 		s.Wait = nil
+	}
+	if s.Status != old.Status {
+		s.Awaits = slices.Clone(e.Awaits)
 	}
 	switch e.Kind {
 	case Submit:

@@ -36,6 +36,8 @@ type State struct {
 	Answers map[string]bool `json:"answers,omitempty"`
 	// Erasing is set once a row may have been changed.
 	Erasing bool `json:"erasing,omitempty"`
+	// Awaits names what others have to answer before the work goes on.
+	Awaits []string `json:"awaits,omitempty"`
 	// Wait is what the work waits for by itself, or waited for when it tries
 	// again.
 	Wait *Waiting `json:"wait,omitempty"`
@@ -172,7 +174,7 @@ func (s *State) Waits() bool { return s.Wait != nil && !s.Wait.Until.IsZero() }
 
 // clone copies what a move may change.
 func (s State) clone() State {
-	s.Answers, s.Gone = maps.Clone(s.Answers), slices.Clone(s.Gone)
+	s.Answers, s.Gone, s.Awaits = maps.Clone(s.Answers), slices.Clone(s.Gone), slices.Clone(s.Awaits)
 	if s.Code != nil {
 		code := *s.Code
 		s.Code = &code

@@ -66,6 +66,7 @@ const (
 	Retry      Kind = "retry"
 	Finish     Kind = "finish"
 	Finalize   Kind = "finalize"
+	Extend     Kind = "extend"
 	Cancel     Kind = "cancel"
 	Resubmit   Kind = "resubmit"
 	Delete     Kind = "delete"
@@ -90,6 +91,8 @@ type Flow struct {
 	CoolingOff time.Duration `json:"cooling_off,omitempty"`
 	// Finalize asks for a person at the end.
 	Finalize bool `json:"finalize,omitempty"`
+	// Silent keeps notices from the data subject, all but codes.
+	Silent bool `json:"silent,omitempty"`
 	// Keep says how long what is kept is kept.
 	Keep Retention `json:"keep,omitzero"`
 }

@@ -1,0 +1,154 @@
+package dsr
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/godsr/dsr/internal/seal"
+)
+
+// letterKind is what is done with a line of the outbox when it is due.
+type letterKind string
+
+const (
+	letterNotice   letterKind = "notice"   // tells the notifier
+	letterHook     letterKind = "hook"     // calls a hook that nothing waits for, or that approves
+	letterReminder letterKind = "reminder" // tells who has a task that is still open
+	letterDigest   letterKind = "digest"   // tells everybody who has open tasks
+	letterVendor   letterKind = "vendor"   // asks a vendor to erase
+)
+
+// letter is the data of a line of the outbox: without personal values.
+type letter struct {
+	Kind   letterKind     `json:"kind"`
+	Notice *letterText    `json:"notice,omitempty"`
+	Hook   *letterCall    `json:"hook,omitempty"`
+	Task   string         `json:"task,omitempty"`   // of a reminder
+	Every  time.Duration  `json:"every,omitempty"`  // of a reminder
+	Vendor *letterBatch   `json:"vendor,omitempty"` // of a vendor
+	Digest *letterDigests `json:"digest,omitempty"`
+
+	// Tries counts the failures, Since is when the first was.
+	Tries   int       `json:"tries,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+	Failure string    `json:"failure,omitempty"`
+	// Refused letters wait for a person.
+	Refused bool `json:"refused,omitempty"`
+}
+
+// letterText is what is known of a notice when it is put into the outbox.
+type letterText struct {
+	Kind     NoticeKind `json:"kind"`
+	At       time.Time  `json:"at"`
+	Packages []string   `json:"packages,omitempty"`
+	Message  string     `json:"message,omitempty"`
+	Tasks    []TaskRef  `json:"tasks,omitempty"`
+	Vendor   string     `json:"vendor,omitempty"`
+}
+
+// letterSecret is what is sealed of it.
+type letterSecret struct {
+	Code        string    `json:"code,omitempty"`
+	CodeExpires time.Time `json:"code_expires,omitzero"`
+	Reason      string    `json:"reason,omitempty"`
+	Assignee    string    `json:"assignee,omitempty"`
+}
+
+// never is when a letter is due that waits for a person.
+var never = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// claimFor is how long a process has that sends a letter before others may.
+const claimFor = 2 * time.Minute
+
+// notify puts a notice into the change. It is sent once the change is stored.
+func (d *draft) notify(ctx context.Context, n Notice) error {
+	e, rec := d.engine, &d.Record
+	audience := n.Kind.Audience()
+	_, known := rec.Keys[keyIdentity]
+	switch {
+	case e.config.Notifier == nil:
+		return nil
+	case audience == ToSubject && d.state.Flow.Silent && n.Kind != NoticeVerify:
+		return nil
+	case audience == ToSubject && !known:
+		d.event(Event{Kind: "notice not sent", Message: string(n.Kind) + ": the data subject was forgotten"})
+		return nil
+	}
+	l := letter{Kind: letterNotice, Notice: &letterText{Kind: n.Kind, At: d.now, Packages: n.Packages, Message: n.Message, Tasks: n.Tasks}}
+	return d.post(ctx, &l, letterSecret{Code: n.Code, CodeExpires: n.CodeExpires, Reason: n.Reason, Assignee: n.Assignee}, d.now)
+}
+
+// post puts a letter into the change. Where nobody runs the outbox, whoever
+// makes the change sends it afterwards and claims it at once.
+func (d *draft) post(ctx context.Context, l *letter, secret letterSecret, due time.Time) error {
+	rec := &d.Record
+	m := Message{ID: letterID(rec.ID, rec.Version, len(d.Messages)), Version: 1, RequestID: rec.ID, DueAt: due}
+	if d.letters != "" {
+		m.ID = fmt.Sprintf("%s.%d", d.letters, len(d.Messages)+1)
+	}
+	var err error
+	if m.Data, err = json.Marshal(l); err != nil {
+		return fmt.Errorf("dsr: encode a message: %w", err)
+	}
+	if wrapped, ok := rec.Keys[keyIdentity]; ok && secret != (letterSecret{}) {
+		key, err := d.engine.config.Keyring.Unwrap(ctx, wrapped, bound(rec.ID, keyIdentity))
+		if err != nil {
+			return fmt.Errorf("dsr: unwrap the identity key of request %s: %w", rec.ID, err)
+		}
+		plain, err := json.Marshal(secret)
+		if err != nil {
+			return errors.New("dsr: a message cannot be encoded")
+		}
+		if m.Sealed, err = seal.Seal(d.engine.config.Random, key, plain, bound(rec.ID, "message "+m.ID)); err != nil {
+			return fmt.Errorf("dsr: seal a message of request %s: %w", rec.ID, err)
+		}
+	}
+	if !due.After(d.now) && !d.engine.runner.running.Load() {
+		m.DueAt = d.now.Add(claimFor)
+		d.claimed = append(d.claimed, m)
+	}
+	d.Messages = append(d.Messages, MessageChange{Message: m})
+	return nil
+}
+
+// letterID names the message that a version of a request puts into the outbox.
+func letterID(requestID string, version int64, n int) string {
+	if len(requestID) > 64 || strings.Trim(requestID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
+		sum := sha256.Sum256([]byte(requestID))
+		requestID = hex.EncodeToString(sum[:16])
+	}
+	return fmt.Sprintf("%s.%d.%d", requestID, version, n+1)
+}
+
+// openLetter reads a message, and what is sealed of it.
+func (e *Engine) openLetter(ctx context.Context, m *Message, rec *Record) (*letter, letterSecret, error) {
+	var l letter
+	var secret letterSecret
+	if err := json.Unmarshal(m.Data, &l); err != nil {
+		return nil, secret, fmt.Errorf("dsr: message %s cannot be read: %w", m.ID, err)
+	}
+	if len(m.Sealed) == 0 {
+		return &l, secret, nil
+	}
+	if rec == nil {
+		return &l, secret, fmt.Errorf("dsr: message %s is sealed and of no request", m.ID)
+	}
+	key, err := newRun(e, rec).key(ctx, keyIdentity)
+	if err != nil {
+		return &l, secret, err
+	}
+	plain, err := seal.Open(key, m.Sealed, bound(rec.ID, "message "+m.ID))
+	if err != nil {
+		return &l, secret, fmt.Errorf("dsr: open message %s: %w", m.ID, err)
+	}
+	if err := json.Unmarshal(plain, &secret); err != nil {
+		return &l, secret, fmt.Errorf("dsr: message %s cannot be decoded", m.ID)
+	}
+	return &l, secret, nil
+}

@@ -1,0 +1,156 @@
+package dsr
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+func encode(v any) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("dsr: encode what is stored: %w", err)
+	}
+	return data, nil
+}
+
+// saveLetter stores a claimed letter as it is now, still claimed.
+func (e *Engine) saveLetter(ctx context.Context, m *Message, l *letter) error {
+	next := *m
+	next.Version++
+	next.DueAt = e.now().Add(claimFor)
+	var err error
+	if next.Data, err = encode(l); err != nil {
+		return err
+	}
+	if err := e.config.Store.SaveMessages(ctx, []MessageChange{{ExpectVersion: m.Version, Message: next}}); err != nil {
+		return err
+	}
+	*m = next
+	return nil
+}
+
+// remind tells those who have a task that is still open.
+func (e *Engine) remind(ctx context.Context, m *Message, l *letter, rec *Record) (handled, error) {
+	p, err := newRun(e, rec).papers(ctx)
+	if err != nil {
+		return handled{}, err
+	}
+	t := p.Tasks[l.Task]
+	if t == nil || t.State != TaskOpen || rec.Status != StatusRequiresInput || !rec.DeletedAt.IsZero() || e.config.Notifier == nil {
+		return handled{}, errOutdated
+	}
+	kind := NoticeReminder
+	d, err := e.draft(rec)
+	if err != nil {
+		return handled{}, err
+	}
+	// The notices are numbered by the reminder, which is saved with them: each
+	// comes once for each time.
+	d.letters = fmt.Sprintf("%s.%d", m.ID, m.Version)
+	if err := d.tellTask(ctx, kind, t, t.Spec.Assignees); err != nil {
+		return handled{}, err
+	}
+	for i := range d.Messages {
+		d.Messages[i].Message.DueAt = d.now
+	}
+	return handled{again: e.now().Add(l.Every), also: d.Messages}, nil
+}
+
+// digest tells everybody who has open tasks of all of them. Who was told is
+// written down, so that a crash in between tells nobody twice but the one it hit.
+func (e *Engine) digest(ctx context.Context, m *Message, l *letter) (handled, error) {
+	if e.config.Digest == nil || e.config.Notifier == nil {
+		return handled{}, errOutdated
+	}
+	if l.Digest == nil {
+		l.Digest = &letterDigests{Period: e.now()}
+		if err := e.saveLetter(ctx, m, l); err != nil {
+			return handled{}, err
+		}
+	}
+	by := map[string][]TaskRef{}
+	for t, err := range e.Tasks().Open(ctx, TaskFilter{}) {
+		if err != nil {
+			return handled{}, err
+		}
+		for _, assignee := range t.Assignees {
+			by[assignee] = append(by[assignee], TaskRef{RequestID: t.RequestID, Task: t.ID, Title: t.Title, Due: t.DueAt})
+		}
+	}
+	var waits error
+	for _, assignee := range slices.Sorted(maps.Keys(by)) {
+		who, err := e.pseudonym(ctx, assignee)
+		if err != nil {
+			return handled{}, err
+		}
+		if slices.Contains(l.Digest.Told, who) {
+			continue
+		}
+		n := &Notice{
+			ID: fmt.Sprintf("%s.%d.%s", m.ID, l.Digest.Period.Unix(), who), Kind: NoticeDigest, At: l.Digest.Period,
+			Assignee: assignee, Tasks: by[assignee],
+		}
+		switch err := e.sendNotice(ctx, n); {
+		case errors.Is(err, ErrRejected):
+			e.config.Logger.ErrorContext(ctx, "a digest was not taken", "assignee", who)
+		case err != nil:
+			waits = err
+			continue
+		}
+		l.Digest.Told = append(l.Digest.Told, who)
+		if err := e.saveLetter(ctx, m, l); err != nil {
+			return handled{}, err
+		}
+	}
+	if waits != nil {
+		return handled{}, waits
+	}
+	l.Digest = nil
+	return handled{again: e.config.Digest(e.now())}, nil
+}
+
+// letterDigests is how far a digest is.
+type letterDigests struct {
+	Period time.Time `json:"period"`
+	Told   []string  `json:"told,omitempty"` // pseudonyms
+}
+
+// standing puts into the outbox what comes again and again: the digest, and a
+// letter for each vendor.
+func (e *Engine) standing(ctx context.Context) error {
+	want := map[string]Message{}
+	add := func(id string, l *letter, when Schedule) error {
+		data, err := encode(l)
+		want[id] = Message{ID: id, Version: 1, DueAt: when(e.now()).UTC().Truncate(time.Microsecond), Data: data}
+		return err
+	}
+	if e.config.Digest != nil && e.config.Notifier != nil {
+		if err := add("digest", &letter{Kind: letterDigest}, e.config.Digest); err != nil {
+			return err
+		}
+	}
+	for _, v := range e.config.Vendors {
+		if err := add(vendorLetter(v.Key), &letter{Kind: letterVendor, Vendor: &letterBatch{Key: v.Key}}, v.When); err != nil {
+			return err
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(want)) {
+		there, err := e.config.Store.Messages(ctx, MessageQuery{ID: id, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(there) > 0 {
+			continue
+		}
+		err = e.config.Store.SaveMessages(ctx, []MessageChange{{Message: want[id]}})
+		if err != nil && !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return nil
+}
