@@ -148,6 +148,10 @@ func (e *Error) explain() {
 		e.reason = "the server refused the authentication; check Username and Password"
 	case e.Step == stepMail:
 		e.reason = "the server refused the sender; check From and what the account may send as"
+	case e.Step == stepRecipient && strings.HasPrefix(e.Status, "5.7."):
+		// RFC 3463, 3.8: this sender may not. Servers say so of all mail
+		// that they would have to pass on, until they are told to trust.
+		e.reason = "the server does not pass mail on for this account; check Username, From and what the server lets through"
 	case aboutNotice:
 		e.kind = dsr.ErrRejected
 		e.reason = "the server refused the message for good"

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/godsr/dsr v0.0.0
+	github.com/stretchr/testify v1.12.1
 	github.com/wneessen/go-mail v0.8.1
 	golang.org/x/net v0.62.0
 )

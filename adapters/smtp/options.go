@@ -1,10 +1,12 @@
 package smtp
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"net/mail"
@@ -80,6 +82,14 @@ type Options struct {
 	// then. Its error is told, as that of Sign.
 	Assignees func(ctx context.Context, assignee string) ([]string, error)
 }
+
+// Format implements [fmt.Formatter] for every verb without the password.
+func (o Options) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "{%s %s as %q}", o.Host, cmp.Or(o.Security, StartTLS), o.Username)
+}
+
+// LogValue implements [slog.LogValuer] without the password.
+func (o Options) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(o)) }
 
 const (
 	defaultTimeout = 30 * time.Second

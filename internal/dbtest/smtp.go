@@ -57,6 +57,8 @@ const (
 	// SMTPDeferRecipient answers 450 to RCPT, SMTPRefuseRecipient 550.
 	SMTPDeferRecipient  SMTPFault = "defer recipient"
 	SMTPRefuseRecipient SMTPFault = "refuse recipient"
+	// SMTPRefuseRelay answers 554 to RCPT, as to one who has to log in.
+	SMTPRefuseRelay SMTPFault = "refuse relay"
 	// SMTPCloseRecipient answers 421 to RCPT and hangs up.
 	SMTPCloseRecipient SMTPFault = "close recipient"
 	// SMTPDeferData answers 451 to a message, SMTPRefuseData 554.

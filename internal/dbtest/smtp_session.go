@@ -71,6 +71,9 @@ func (s *smtpSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if failing, _ := s.server.failing(SMTPRefuseRecipient, to); failing {
 		return refusal(550, smtp.EnhancedCode{5, 1, 1}, to)
 	}
+	if failing, _ := s.server.failing(SMTPRefuseRelay, to); failing {
+		return refusal(554, smtp.EnhancedCode{5, 7, 1}, to)
+	}
 	if failing, _ := s.server.failing(SMTPCloseRecipient, to); failing {
 		_, _ = fmt.Fprintf(s.conn.Conn(), "421 4.3.2 going down, so nothing for <%s>\r\n", to)
 		_ = s.conn.Conn().Close()

@@ -2,7 +2,6 @@ package smtptest_test
 
 import (
 	"bytes"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"mime"
@@ -128,6 +127,3 @@ func recipientsOf(messages []received) []string {
 	}
 	return to
 }
-
-// encoded is how base64 writes a text.
-func encoded(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
