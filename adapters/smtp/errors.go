@@ -141,11 +141,11 @@ func (e *Error) explain() {
 	switch {
 	case e.Code == 530 || e.Code == 534 || e.Code == 535 || e.Code == 538:
 		// RFC 4954, 6
-		e.reason = "the server wants another authentication; check Username, Password and Security"
+		e.reason = "the server wants another authentication; check Username, Password or Token, and Security"
 	case e.Code < 500 || e.Code > 599:
 		e.reason = "the server refused for now"
 	case e.Step == stepAuth:
-		e.reason = "the server refused the authentication; check Username and Password"
+		e.reason = "the server refused the authentication; check Username, and Password or Token"
 	case e.Step == stepMail:
 		e.reason = "the server refused the sender; check From and what the account may send as"
 	case e.Step == stepRecipient && strings.HasPrefix(e.Status, "5.7."):

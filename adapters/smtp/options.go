@@ -47,8 +47,14 @@ type Options struct {
 	TLSConfig *tls.Config
 	// Username and Password authenticate by the strongest mechanism that the
 	// server offers of SCRAM-SHA-256 and SCRAM-SHA-1, with channel binding
-	// where it can, CRAM-MD5, PLAIN and LOGIN. Both empty: no authentication.
+	// where it can, CRAM-MD5, PLAIN and LOGIN. Both empty: none.
 	Username, Password string
+	// Token returns an OAuth 2.0 access token for Username, for services that
+	// take no password any more: it is sent by XOAUTH2. It is called for
+	// each connection, so it should keep the token while that is good. Its
+	// error is told, so it must hold nothing secret. It takes the place of
+	// Password.
+	Token func(ctx context.Context) (string, error)
 	// Hello is the name that this side gives itself. Defaults to the name of
 	// the machine where that has a domain, else to [127.0.0.1].
 	Hello string
@@ -132,11 +138,11 @@ func (o *Options) check() (*settings, error) {
 		fault("Port: %d is no port", s.Port)
 	}
 	s.address = net.JoinHostPort(s.Host, fmt.Sprint(s.Port))
-	if (s.Username == "") != (s.Password == "") {
-		fault("Username and Password: give both or neither")
+	if (s.Username != "") != (s.Password != "" || s.Token != nil) || s.Password != "" && s.Token != nil {
+		fault("Username: give it with either Password or Token, or none of the three")
 	}
 	if s.Username != "" && s.Security == Plaintext {
-		fault("Username: a password is not sent without TLS; choose StartTLS or ImplicitTLS")
+		fault("Username: neither password nor token is sent without TLS; choose StartTLS or ImplicitTLS")
 	}
 	if s.Timeout == 0 {
 		s.Timeout = defaultTimeout

@@ -24,7 +24,7 @@ func TestEveryFaultOfOptionsAtOnce(t *testing.T) {
 	require.EqualError(t, err, `smtp: the options are wrong: Host: the name or the address of the server is needed
 Security: "SSL" is none of StartTLS, ImplicitTLS and Plaintext
 Port: 70000 is no port
-Username and Password: give both or neither
+Username: give it with either Password or Token, or none of the three
 Timeout: -1s is negative
 Hello: a name in ASCII without blanks is needed
 From: the name has control characters
@@ -42,7 +42,7 @@ From: that is no e-mail address`)
 	_, err = smtp.New(&smtp.Options{
 		Host: "localhost", From: mail.Address{Address: "desk@example.com"}, Security: smtp.Plaintext, Username: "desk", Password: "secret",
 	})
-	require.EqualError(t, err, "smtp: the options are wrong: Username: a password is not sent without TLS; choose StartTLS or ImplicitTLS")
+	require.EqualError(t, err, "smtp: the options are wrong: Username: neither password nor token is sent without TLS; choose StartTLS or ImplicitTLS")
 }
 
 func TestAddressesThatAreNone(t *testing.T) {

@@ -83,7 +83,7 @@ func (n *Notifier) open(ctx context.Context) (s *session, err error) {
 		return s, nil
 	}
 	s.step = stepAuth
-	mechanism, err := n.mechanism(s.client)
+	mechanism, err := n.mechanism(ctx, s.client)
 	if err != nil {
 		return s, err
 	}
@@ -91,9 +91,20 @@ func (n *Notifier) open(ctx context.Context) (s *session, err error) {
 }
 
 // mechanism is the strongest that the server offers.
-func (n *Notifier) mechanism(client *smtp.Client) (smtp.Auth, error) {
+func (n *Notifier) mechanism(ctx context.Context, client *smtp.Client) (smtp.Auth, error) {
 	_, list := client.Extension("AUTH")
 	offered := strings.Fields(strings.ToUpper(list))
+	unknown := unavailable(stepAuth, "the server offers no authentication that is known here; check Host and Port")
+	if n.opts.Token != nil {
+		if !slices.Contains(offered, "XOAUTH2") {
+			return nil, unknown
+		}
+		token, err := n.opts.Token(ctx)
+		if err != nil {
+			return nil, unavailable(stepAuth, "Token: "+err.Error())
+		}
+		return smtp.XOAuth2Auth(n.opts.Username, token), nil
+	}
 	user, password := n.opts.Username, n.opts.Password
 	state, _ := client.TLSConnectionState()
 	for _, m := range []struct {
@@ -112,7 +123,7 @@ func (n *Notifier) mechanism(client *smtp.Client) (smtp.Auth, error) {
 			return m.auth(), nil
 		}
 	}
-	return nil, unavailable(stepAuth, "the server offers no authentication that is known here; check Host and Port")
+	return nil, unknown
 }
 
 // send hands in one message.

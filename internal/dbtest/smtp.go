@@ -28,7 +28,8 @@ type SMTPOptions struct {
 	// Username and Password have to be given before mail is taken. Empty for
 	// none.
 	Username, Password string
-	// Mechanisms are offered of PLAIN and LOGIN. Defaults to both.
+	// Mechanisms are offered of PLAIN, LOGIN and XOAUTH2, whose token is the
+	// password. Defaults to the first two.
 	Mechanisms []string
 	// MaxBytes is how long a message may be. Defaults to 10 MB.
 	MaxBytes int64

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
@@ -39,6 +40,8 @@ func (s *smtpSession) Auth(mechanism string) (sasl.Server, error) {
 		return sasl.NewPlainServer(func(_, username, password string) error { return s.login(username, password) }), nil
 	case "LOGIN":
 		return &loginServer{login: s.login}, nil
+	case "XOAUTH2":
+		return &xoauth2Server{login: s.login}, nil
 	}
 	return nil, smtp.ErrAuthUnknownMechanism
 }
@@ -141,4 +144,28 @@ func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err er
 		return []byte("Password:"), false, nil
 	}
 	return nil, true, l.login(string(l.username), string(response))
+}
+
+// xoauth2Server is the server's side of XOAUTH2, as Google and Microsoft
+// describe it: a refusal is a challenge that is answered with nothing, and then
+// an error.
+type xoauth2Server struct {
+	login   func(username, token string) error
+	refused error
+}
+
+// Next implements [sasl.Server].
+func (x *xoauth2Server) Next(response []byte) (challenge []byte, done bool, err error) {
+	if x.refused != nil {
+		return nil, true, x.refused
+	}
+	fields := strings.Split(string(response), "\x01")
+	if len(fields) < 2 {
+		return nil, true, smtp.ErrAuthFailed
+	}
+	x.refused = x.login(strings.TrimPrefix(fields[0], "user="), strings.TrimPrefix(fields[1], "auth=Bearer "))
+	if x.refused != nil {
+		return []byte(`{"status":"401"}`), false, nil
+	}
+	return nil, true, nil
 }

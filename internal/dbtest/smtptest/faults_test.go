@@ -26,6 +26,16 @@ func says(t *testing.T, server *dbtest.SMTPServer, err error) string {
 	return text
 }
 
+// token returns it, or an error where it is empty.
+func token(text string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) {
+		if text == "" {
+			return "", errors.New("the identity provider is down")
+		}
+		return text, nil
+	}
+}
+
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -60,12 +70,18 @@ func TestFaults(t *testing.T) {
 			kind: dsr.ErrUnavailable, text: "STARTTLS: the server cannot be reached, or ended the connection: tls: protocol version not supported"},
 		"wrong password": {server: &dbtest.SMTPOptions{Username: "desk", Password: "right"},
 			change: func(o *smtp.Options) { o.Username, o.Password = "desk", "ada7" }, kind: dsr.ErrUnavailable,
-			text: "AUTH: the server wants another authentication; check Username, Password and Security (535 5.7.8)"},
+			text: "AUTH: the server wants another authentication; check Username, Password or Token, and Security (535 5.7.8)"},
 		"wrong password, LOGIN": {server: &dbtest.SMTPOptions{Username: "desk", Password: "right", Mechanisms: []string{"LOGIN"}},
 			change: func(o *smtp.Options) { o.Username, o.Password = "desk", "ada7" }, kind: dsr.ErrUnavailable,
-			text: "AUTH: the server wants another authentication; check Username, Password and Security (535 5.7.8)"},
+			text: "AUTH: the server wants another authentication; check Username, Password or Token, and Security (535 5.7.8)"},
+		"wrong token": {server: &dbtest.SMTPOptions{Username: "desk", Password: "right", Mechanisms: []string{"XOAUTH2"}},
+			change: func(o *smtp.Options) { o.Username, o.Token = "desk", token("ada7") }, kind: dsr.ErrUnavailable,
+			text: "AUTH: the server wants another authentication; check Username, Password or Token, and Security (535 5.7.8)"},
+		"no token": {server: &dbtest.SMTPOptions{Username: "desk", Password: "right", Mechanisms: []string{"XOAUTH2"}},
+			change: func(o *smtp.Options) { o.Username, o.Token = "desk", token("") }, kind: dsr.ErrUnavailable,
+			text: "AUTH: Token: the identity provider is down"},
 		"no password": {server: &dbtest.SMTPOptions{Username: "desk", Password: "right"}, kind: dsr.ErrUnavailable,
-			text: "MAIL: the server wants another authentication; check Username, Password and Security (530 5.7.0)"},
+			text: "MAIL: the server wants another authentication; check Username, Password or Token, and Security (530 5.7.0)"},
 		"no known authentication": {server: &dbtest.SMTPOptions{Username: "desk", Password: "right", Mechanisms: []string{"X-OWN"}},
 			change: func(o *smtp.Options) { o.Username, o.Password = "desk", "right" }, kind: dsr.ErrUnavailable,
 			text: "AUTH: the server offers no authentication that is known here; check Host and Port"},
@@ -149,6 +165,7 @@ func TestSecurity(t *testing.T) {
 		"none":                    {&dbtest.SMTPOptions{NoSTARTTLS: true}, smtp.Plaintext, false},
 		"PLAIN":                   {&dbtest.SMTPOptions{Username: "desk", Password: "secret", Mechanisms: []string{"PLAIN"}}, smtp.StartTLS, true},
 		"LOGIN":                   {&dbtest.SMTPOptions{Username: "desk", Password: "secret", Mechanisms: []string{"LOGIN"}}, smtp.StartTLS, true},
+		"XOAUTH2":                 {&dbtest.SMTPOptions{Username: "desk", Password: "secret", Mechanisms: []string{"PLAIN", "XOAUTH2"}}, smtp.StartTLS, true},
 		"PLAIN over implicit TLS": {&dbtest.SMTPOptions{ImplicitTLS: true, Username: "desk", Password: "secret"}, smtp.ImplicitTLS, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,6 +174,9 @@ func TestSecurity(t *testing.T) {
 				o.Security = c.security
 				if c.server != nil {
 					o.Username, o.Password = c.server.Username, c.server.Password
+				}
+				if name == "XOAUTH2" {
+					o.Password, o.Token = "", token("secret")
 				}
 			})
 			require.NoError(t, n.Notify(t.Context(), notice(ada)))
