@@ -28,8 +28,8 @@ type SMTPOptions struct {
 	// Username and Password have to be given before mail is taken. Empty for
 	// none.
 	Username, Password string
-	// Mechanisms are offered of PLAIN, LOGIN and XOAUTH2, whose token is the
-	// password. Defaults to the first two.
+	// Mechanisms are offered of PLAIN, LOGIN, XOAUTH2, whose token is the
+	// password, and SCRAM with SHA-1 and SHA-256. Defaults to the first two.
 	Mechanisms []string
 	// MaxBytes is how long a message may be. Defaults to 10 MB.
 	MaxBytes int64
@@ -76,9 +76,10 @@ type SMTPMessage struct {
 	// From and To are what the client said, not the headers.
 	From, To string
 	Data     []byte
-	// User has authenticated; TLS and UTF8 say what was asked for.
-	User      string
-	TLS, UTF8 bool
+	// User has authenticated by Mechanism; TLS and UTF8 say what was asked
+	// for.
+	User, Mechanism string
+	TLS, UTF8       bool
 }
 
 // SMTPServer is a mail server in this process that keeps what it is handed. Its

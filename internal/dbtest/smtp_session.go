@@ -4,7 +4,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
@@ -14,7 +14,8 @@ import (
 type smtpSession struct {
 	server *SMTPServer
 	conn   *smtp.Conn
-	user   string
+
+	user, mechanism string
 
 	from, to string
 	utf8     bool
@@ -35,6 +36,10 @@ func (s *smtpSession) Auth(mechanism string) (sasl.Server, error) {
 	if failing, _ := s.server.failing(SMTPDeferAuth, ""); failing {
 		return nil, &smtp.SMTPError{Code: 454, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "try again"}
 	}
+	if !slices.Contains(s.server.opts.Mechanisms, mechanism) {
+		return nil, smtp.ErrAuthUnknownMechanism
+	}
+	s.mechanism = mechanism
 	switch mechanism {
 	case "PLAIN":
 		return sasl.NewPlainServer(func(_, username, password string) error { return s.login(username, password) }), nil
@@ -43,7 +48,7 @@ func (s *smtpSession) Auth(mechanism string) (sasl.Server, error) {
 	case "XOAUTH2":
 		return &xoauth2Server{login: s.login}, nil
 	}
-	return nil, smtp.ErrAuthUnknownMechanism
+	return s.scram(mechanism)
 }
 
 func (s *smtpSession) login(username, password string) error {
@@ -106,7 +111,7 @@ func (s *smtpSession) Data(r io.Reader) error {
 	_, secure := s.conn.TLSConnectionState()
 	s.server.mu.Lock()
 	s.server.messages = append(s.server.messages,
-		SMTPMessage{From: s.from, To: s.to, Data: data, User: s.user, TLS: secure, UTF8: s.utf8})
+		SMTPMessage{From: s.from, To: s.to, Data: data, User: s.user, Mechanism: s.mechanism, TLS: secure, UTF8: s.utf8})
 	s.server.mu.Unlock()
 	if failing, _ := s.server.failing(SMTPLoseAnswer, s.to); failing {
 		_ = s.conn.Conn().Close()
@@ -123,49 +128,4 @@ func (s *smtpSession) Logout() error { return nil }
 // refusal quotes what it refuses.
 func refusal(code int, status smtp.EnhancedCode, what string) error {
 	return &smtp.SMTPError{Code: code, EnhancedCode: status, Message: "no service for <" + what + ">"}
-}
-
-// loginServer is the server's side of AUTH LOGIN, which has no RFC: it asks for
-// the name, then for the password.
-type loginServer struct {
-	login    func(username, password string) error
-	username []byte
-	step     int
-}
-
-// Next implements [sasl.Server].
-func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err error) {
-	l.step++
-	switch l.step {
-	case 1:
-		return []byte("Username:"), false, nil
-	case 2:
-		l.username = response
-		return []byte("Password:"), false, nil
-	}
-	return nil, true, l.login(string(l.username), string(response))
-}
-
-// xoauth2Server is the server's side of XOAUTH2, as Google and Microsoft
-// describe it: a refusal is a challenge that is answered with nothing, and then
-// an error.
-type xoauth2Server struct {
-	login   func(username, token string) error
-	refused error
-}
-
-// Next implements [sasl.Server].
-func (x *xoauth2Server) Next(response []byte) (challenge []byte, done bool, err error) {
-	if x.refused != nil {
-		return nil, true, x.refused
-	}
-	fields := strings.Split(string(response), "\x01")
-	if len(fields) < 2 {
-		return nil, true, smtp.ErrAuthFailed
-	}
-	x.refused = x.login(strings.TrimPrefix(fields[0], "user="), strings.TrimPrefix(fields[1], "auth=Bearer "))
-	if x.refused != nil {
-		return []byte(`{"status":"401"}`), false, nil
-	}
-	return nil, true, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -160,33 +161,62 @@ func TestSecurity(t *testing.T) {
 		security smtp.Security
 		tls      bool
 	}{
-		"STARTTLS":                {nil, smtp.StartTLS, true},
-		"implicit TLS":            {&dbtest.SMTPOptions{ImplicitTLS: true}, smtp.ImplicitTLS, true},
-		"none":                    {&dbtest.SMTPOptions{NoSTARTTLS: true}, smtp.Plaintext, false},
-		"PLAIN":                   {&dbtest.SMTPOptions{Username: "desk", Password: "secret", Mechanisms: []string{"PLAIN"}}, smtp.StartTLS, true},
-		"LOGIN":                   {&dbtest.SMTPOptions{Username: "desk", Password: "secret", Mechanisms: []string{"LOGIN"}}, smtp.StartTLS, true},
-		"XOAUTH2":                 {&dbtest.SMTPOptions{Username: "desk", Password: "secret", Mechanisms: []string{"PLAIN", "XOAUTH2"}}, smtp.StartTLS, true},
-		"PLAIN over implicit TLS": {&dbtest.SMTPOptions{ImplicitTLS: true, Username: "desk", Password: "secret"}, smtp.ImplicitTLS, true},
+		"STARTTLS":     {nil, "", true},
+		"implicit TLS": {&dbtest.SMTPOptions{ImplicitTLS: true}, smtp.ImplicitTLS, true},
+		"none":         {&dbtest.SMTPOptions{NoSTARTTLS: true}, smtp.Plaintext, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server, n := start(t, c.server, func(o *smtp.Options) {
-				o.Security = c.security
-				if c.server != nil {
-					o.Username, o.Password = c.server.Username, c.server.Password
-				}
-				if name == "XOAUTH2" {
-					o.Password, o.Token = "", token("secret")
-				}
-			})
+			server, n := start(t, c.server, func(o *smtp.Options) { o.Security = c.security })
 			require.NoError(t, n.Notify(t.Context(), notice(ada)))
 			got := server.Messages()
 			require.Len(t, got, 1)
 			require.Equal(t, c.tls, got[0].TLS)
-			if c.server != nil {
-				require.Equal(t, c.server.Username, got[0].User)
-			}
 		})
+	}
+}
+
+// The strongest mechanism that is offered is taken, with any TLS.
+func TestAuthentication(t *testing.T) {
+	t.Parallel()
+	mechanisms := []string{"LOGIN", "PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"}
+	for i, mechanism := range append(mechanisms, "XOAUTH2") {
+		for _, security := range []smtp.Security{smtp.StartTLS, smtp.ImplicitTLS} {
+			t.Run(mechanism+" over "+string(security), func(t *testing.T) {
+				t.Parallel()
+				offered := mechanisms[:min(i+1, len(mechanisms))]
+				if mechanism == "XOAUTH2" {
+					offered = append(slices.Clone(offered), mechanism)
+				}
+				var opts *smtp.Options
+				server, n := start(t, &dbtest.SMTPOptions{
+					ImplicitTLS: security == smtp.ImplicitTLS, Username: "desk", Password: "s=cr,ét", Mechanisms: offered,
+				}, func(o *smtp.Options) {
+					o.Security, o.Username, o.Password = security, "desk", "s=cr,ét"
+					if mechanism == "XOAUTH2" {
+						o.Password, o.Token = "", token("s=cr,ét")
+					}
+					opts = o
+				})
+				require.NoError(t, n.Notify(t.Context(), notice(ada)))
+				got := server.Messages()
+				require.Len(t, got, 1)
+				require.True(t, got[0].TLS)
+				require.Equal(t, "desk", got[0].User)
+				require.Equal(t, mechanism, got[0].Mechanism)
+
+				if opts.Token != nil {
+					opts.Token = token("wrong")
+				} else {
+					opts.Password = "wrong"
+				}
+				n, err := smtp.New(opts)
+				require.NoError(t, err)
+				err = n.Notify(t.Context(), notice(ada))
+				require.Equal(t, "AUTH: the server wants another authentication; check Username, Password or Token, and Security (535 5.7.8)", says(t, server, err))
+				require.ErrorIs(t, err, dsr.ErrUnavailable)
+			})
+		}
 	}
 }
 
