@@ -78,7 +78,7 @@ func (d *Dialect) saveMessage(ctx context.Context, c Conn, ch *MessageChange) er
 	case ch.Remove:
 		statement = d.build().Delete(table).Where(at)
 	default:
-		due, err := d.EncodeTime(m.DueAt)
+		due, err := d.bound(m.DueAt)
 		if err != nil {
 			return err
 		}
@@ -86,10 +86,10 @@ func (d *Dialect) saveMessage(ctx context.Context, c Conn, ch *MessageChange) er
 		if m.RequestID != "" {
 			request = m.RequestID
 		}
+		if err := d.requestOf(ctx, c, m); err != nil {
+			return err
+		}
 		if ch.Expect == 0 {
-			if err := d.requestOf(ctx, c, m); err != nil {
-				return err
-			}
 			statement = d.build().Insert(table).Columns("id", "version", "request_id", "due_at", "data", "sealed").
 				Values(m.ID, m.Version, request, due, m.Data, m.Sealed).Suffix("ON CONFLICT DO NOTHING")
 		} else {

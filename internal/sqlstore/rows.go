@@ -112,9 +112,11 @@ func (ch *Change) Check() error {
 	if *ch.Record.Version != ch.Expect+1 {
 		return fmt.Errorf("request %q: version %d cannot follow version %d: want %d", id, *ch.Record.Version, ch.Expect, ch.Expect+1)
 	}
-	for i := range ch.Messages {
-		if err := ch.Messages[i].check(id); err != nil {
-			return err
+	if !ch.Remove { // with which they go
+		for i := range ch.Messages {
+			if err := ch.Messages[i].check(id); err != nil {
+				return err
+			}
 		}
 	}
 	for i, entry := range ch.Audit {
