@@ -116,9 +116,6 @@ func brokenOutbox() map[string]faults {
 			"equal times by descending ID": sorted(func(a, b dsr.Message) int {
 				return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(b.ID, a.ID))
 			}),
-			"equal times by folded ID": sorted(func(a, b dsr.Message) int {
-				return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(strings.ToLower(b.ID), strings.ToLower(a.ID)))
-			}),
 			"by milliseconds": sorted(func(a, b dsr.Message) int {
 				return cmp.Or(a.DueAt.Truncate(time.Millisecond).Compare(b.DueAt.Truncate(time.Millisecond)), cmp.Compare(a.ID, b.ID))
 			}),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/godsr/dsr"
@@ -14,38 +15,32 @@ func messagesAtomic(ctx context.Context, s dsr.Store) error {
 	if err := s.SaveMessages(ctx, put(m, n)); err != nil {
 		return err
 	}
-	refuse := func(changes ...[]dsr.MessageChange) error {
-		var list []dsr.MessageChange
-		for _, part := range changes {
-			list = append(list, part...)
-		}
-		if err := s.SaveMessages(ctx, list); err == nil {
-			return fmt.Errorf("changes that cannot be saved were accepted: %+v", list)
-		}
-		return expectMessages(ctx, s, m, n)
-	}
 	skipped := next(next(n))
 	skipped.Version = 7
-	for _, changes := range [][][]dsr.MessageChange{
-		{put(next(m), o), without(next(n))},              // n is not there in that version
-		{without(m), put(next(m))},                       // the second one comes after the first
-		{put(o, o)},                                      // so here
-		{without(n), put(o, n), put(n)},                  // and here
-		{put(next(m), message("of none", "r9"))},         // there is no such request
-		{without(n), put(dsr.Message{Version: 1})},       // no ID
-		{put(o), {{ExpectVersion: 1, Message: skipped}}}, // the version does not follow
+	for _, test := range []struct {
+		why     string
+		changes [][]dsr.MessageChange
+	}{
+		{"the last one expects a version to come", [][]dsr.MessageChange{put(next(m), o), without(next(n))}},
+		{"it changes what it has removed", [][]dsr.MessageChange{without(m), put(next(m))}},
+		{"it makes a message twice", [][]dsr.MessageChange{put(o, o)}},
+		{"it makes a message again and again", [][]dsr.MessageChange{without(n), put(o, n), put(n)}},
+		{"there is no such request", [][]dsr.MessageChange{put(next(m), message("of none", "r9"))}},
+		{"a message has no ID", [][]dsr.MessageChange{without(n), put(dsr.Message{Version: 1})}},
+		{"a version does not follow", [][]dsr.MessageChange{put(o), {{ExpectVersion: 1, Message: skipped}}}},
 	} {
-		if err := refuse(changes...); err != nil {
-			return err
+		if err := s.SaveMessages(ctx, slices.Concat(test.changes...)); err == nil {
+			return fmt.Errorf("a list of changes was saved although %s", test.why)
+		}
+		if err := expectMessages(ctx, s, m, n); err != nil {
+			return fmt.Errorf("after a list was refused because %s: %w", test.why, err)
 		}
 	}
 	// One list may change a message again and again.
 	other := next(n)
 	other.Version = 1
-	list := put(next(m), o, next(next(m)))
-	list = append(list, without(n, o)...)
-	list = append(list, put(other, o)...)
-	if err := s.SaveMessages(ctx, list); err != nil {
+	again := slices.Concat(put(next(m), o, next(next(m))), without(n, o), put(other, o))
+	if err := s.SaveMessages(ctx, again); err != nil {
 		return fmt.Errorf("change messages again within one list: %w", err)
 	}
 	return expectMessages(ctx, s, o, other, next(next(m)))
