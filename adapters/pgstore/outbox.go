@@ -31,8 +31,8 @@ func (s *Store) SaveMessages(ctx context.Context, changes []dsr.MessageChange) e
 
 func storableMessages(rows []sqlstore.MessageChange) error {
 	for _, ch := range rows {
-		if err := unstorable("ID of a message", ch.Message.ID, ch.Message.RequestID); err != nil {
-			return err
+		if err := firstOf(unstorable("ID", ch.Message.ID), unstorable("request", ch.Message.RequestID)); err != nil {
+			return fmt.Errorf("message %q: %w", ch.Message.ID, err)
 		}
 	}
 	return nil
