@@ -1,7 +1,6 @@
 package sqlitestore_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,19 +93,12 @@ func firstSchema(t *testing.T, current string) string {
 	_, err = db.ExecContext(ctx, "ATTACH ? AS current", current)
 	require.NoError(t, err)
 	// Of each table its columns; those that refer to others come after them.
-	rows, err := db.QueryContext(ctx, `SELECT t.name, (SELECT group_concat('"' || name || '"') FROM pragma_table_info(t.name, 'main'))
-		FROM main.sqlite_schema AS t WHERE t.type = 'table' ORDER BY t.rowid`)
-	require.NoError(t, err)
-	var copies []string
-	for rows.Next() {
-		var table, columns string
-		require.NoError(t, rows.Scan(&table, &columns))
-		copies = append(copies, fmt.Sprintf("INSERT INTO main.%[1]s (%[2]s) SELECT %[2]s FROM current.%[1]s", table, columns))
-	}
-	require.NoError(t, rows.Err())
-	require.NoError(t, rows.Close())
-	require.Len(t, copies, 10)
-	execute(t, db, strings.Join(copies, ";"))
+	var copies string
+	require.NoError(t, db.QueryRowContext(ctx, `SELECT group_concat(format('INSERT INTO main.%s (%s) SELECT %s FROM current.%s', name, columns, columns, name), ';')
+		FROM (SELECT t.name, (SELECT group_concat(name) FROM pragma_table_info(t.name, 'main')) AS columns
+			FROM main.sqlite_schema AS t WHERE t.type = 'table' ORDER BY t.rowid)`).Scan(&copies))
+	require.Equal(t, 10, strings.Count(copies, "INSERT"))
+	execute(t, db, copies)
 	execute(t, db, "DELETE FROM main.documents WHERE kind NOT IN ('plan', 'outcomes'); DETACH current")
 	execute(t, db, "PRAGMA application_id = 0x44535253; PRAGMA user_version = 1")
 	require.NoError(t, db.Close())
