@@ -1,6 +1,8 @@
 package dsr
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -150,8 +152,10 @@ func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret lett
 	if n.Kind.Audience() != ToSubject {
 		return n, nil
 	}
-	if n.Kind == NoticeVerify && (rec.Status != StatusUnverified || !e.now().Before(n.CodeExpires)) {
-		return nil, errOutdated
+	if n.Kind == NoticeVerify {
+		if good, err := e.codeIsGood(ctx, rec, n); err != nil || !good {
+			return nil, cmp.Or(err, errOutdated)
+		}
 	}
 	sub, err := newRun(e, rec).subject(ctx)
 	if err != nil {
@@ -165,6 +169,20 @@ func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret lett
 		n.Links = e.links(ctx, rec)
 	}
 	return n, nil
+}
+
+// codeIsGood reports whether a code can still be entered: it has not expired,
+// and no newer one has voided it.
+func (e *Engine) codeIsGood(ctx context.Context, rec *Record, n *Notice) (bool, error) {
+	if rec.Status != StatusUnverified || !e.now().Before(n.CodeExpires) {
+		return false, nil
+	}
+	state, err := rec.state()
+	if err != nil || state.Code == nil {
+		return false, err
+	}
+	hash, err := e.hashCode(ctx, rec.ID, n.Code)
+	return bytes.Equal(hash, state.Code.Hash), err
 }
 
 // links makes a link to each package that can be opened.
