@@ -151,8 +151,10 @@ func nobody(ctx context.Context, h Harness) error {
 			return fmt.Errorf("a notice of kind %q that nobody can get (case %d): %w", n.Kind, i, err)
 		}
 	}
-	_, err = s.sent(ctx, plain("another"))
-	return err
+	if _, err := s.sent(ctx, plain("another")); err != nil {
+		return fmt.Errorf("after notices that nobody can get: %w", err)
+	}
+	return nil
 }
 
 func sameID(ctx context.Context, h Harness) error {

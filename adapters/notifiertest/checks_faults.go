@@ -20,8 +20,10 @@ func rejected(ctx context.Context, h Harness) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.sent(ctx, plain("notice-2"))
-	return err
+	if _, err := s.sent(ctx, plain("notice-2")); err != nil {
+		return fmt.Errorf("after another notice was refused: %w", err)
+	}
+	return nil
 }
 
 func unavailable(ctx context.Context, h Harness) error {
