@@ -97,8 +97,10 @@ func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[
 			return err
 		}
 	}
-	if err := d.askApproval(ctx, before); err != nil {
-		return err
+	if rec.Status == StatusAwaitingPreApproval && (before != rec.Status || ch.Restart) {
+		if err := d.askApproval(ctx); err != nil {
+			return err
+		}
 	}
 	if ch.Action == "" {
 		return nil

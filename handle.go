@@ -94,6 +94,7 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 		l.Failure = reasonOf(err)
 		if errors.Is(err, ErrRejected) || now.Sub(l.Since) >= e.config.Retry.GiveUp {
 			l.Refused, ch.Message.DueAt = true, never
+			done.also = append(done.also, e.parked(&m, l, now)...)
 			log.ErrorContext(ctx, "a message was not taken and will not be sent again by itself", "reason", l.Failure)
 		} else {
 			ch.Message.DueAt = now.Add(e.config.Retry.pause(l.Tries - 1)).Truncate(time.Microsecond)
@@ -115,7 +116,10 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 // which may quote it.
 func reasonOf(err error) string {
 	var panicked *graph.PanicError
+	var hook *hookError
 	switch {
+	case errors.As(err, &hook): // hooks promise to quote nobody
+		return hook.text
 	case errors.Is(err, ErrRejected):
 		return "refused for good"
 	case errors.As(err, &panicked):

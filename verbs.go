@@ -109,11 +109,19 @@ func (r *Requests) Delete(ctx context.Context, id string, by By) (*Request, erro
 
 // change applies one event to a stored request, whoever else changes it.
 func (r *Requests) change(ctx context.Context, id string, event lifecycle.Event, by By, notice NoticeKind) (*Request, error) {
+	return r.changeIf(ctx, id, event, by, notice, func(*draft) error { return nil })
+}
+
+// changeIf is change of a request that passes a check.
+func (r *Requests) changeIf(ctx context.Context, id string, event lifecycle.Event, by By, notice NoticeKind, check func(*draft) error) (*Request, error) {
 	var details map[string]string
 	if event.Check != "" {
 		details = map[string]string{"check": event.Check, "eligible": strconv.FormatBool(event.Right)}
 	}
 	d, err := r.try(ctx, id, func(d *draft) error {
+		if err := check(d); err != nil {
+			return err
+		}
 		if event.Kind == lifecycle.Resubmit {
 			var err error
 			if event.Repeats, err = r.repeatsStored(ctx, d); err != nil {
