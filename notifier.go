@@ -21,16 +21,26 @@ import (
 type Notifier interface {
 	// Notify hands over one notice. It must return nil only once the other
 	// side has taken the notice [handed over], and then all of it as it was
-	// rendered, whatever letters it has [content] [hostile texts], to those
-	// it is for and nobody else [recipients]. It must mark what it sends
-	// with the notice's ID, so that the other side can tell that a notice
-	// comes again [same id] and that two are not the same [own id].
+	// rendered [content], to those it is for and nobody else [recipients].
+	// It must mark what it sends with the notice's ID, so that the other
+	// side can tell that a notice comes again [same id] and that two are
+	// not the same [own id].
 	//
-	// A notice that will never be taken, as one without a recipient that it
-	// can reach, must be [ErrRejected] [rejected]; whatever may pass must
-	// not be [unavailable]. An error must hold nothing personal [no
-	// personal values]. Notify must return soon after ctx is done
-	// [canceled], and may be called by many at once [crowd].
+	// Texts are UTF-8, and whatever they hold must arrive unchanged and
+	// mean nothing on the way, long lines, lone dots, trailing blanks and
+	// what looks like a header included [hostile texts]. CR LF, CR and LF
+	// are one line end; line ends at the end of a text do not count, nor do
+	// blanks around a subject. Line ends within a subject may become
+	// blanks. A notice with other control characters than these and tabs
+	// may be ErrRejected.
+	//
+	// A notice that will never be taken must be [ErrRejected]: one that the
+	// other side refuses for good [rejected], and one without a recipient
+	// that can be reached [nobody]. Whatever may pass must be another error
+	// [unavailable], as must one that was taken when the answer was lost;
+	// it then comes again under its ID [lost answer]. An error must hold
+	// nothing personal [no personal values]. Notify must return soon after
+	// ctx is done [canceled], and may be called by many at once [crowd].
 	Notify(ctx context.Context, n Notice) error
 }
 

@@ -74,21 +74,3 @@ func TestSpool(t *testing.T) {
 	require.ErrorIs(t, s.Remove(over, "r2"), context.Canceled)
 	require.Equal(t, "two", read("r2", "a"))
 }
-
-func TestNotifier(t *testing.T) {
-	t.Parallel()
-	n := memory.NewNotifier()
-	require.Empty(t, n.Notices())
-	packages := []string{"a.json"}
-	require.NoError(t, n.Notify(t.Context(), dsr.Notice{Kind: dsr.NoticeReceived, RequestID: "r1"}))
-	require.NoError(t, n.Notify(t.Context(), dsr.Notice{Kind: dsr.NoticeComplete, RequestID: "r1", Packages: packages}))
-	packages[0] = "changed"
-	n.Notices()[1].Packages[0] = "changed"
-	over, cancel := context.WithCancel(t.Context())
-	cancel()
-	require.ErrorIs(t, n.Notify(over, dsr.Notice{RequestID: "r2"}), context.Canceled)
-	require.Equal(t, []dsr.Notice{
-		{Kind: dsr.NoticeReceived, RequestID: "r1"},
-		{Kind: dsr.NoticeComplete, RequestID: "r1", Packages: []string{"a.json"}},
-	}, n.Notices())
-}
