@@ -165,8 +165,9 @@ func (r *run) attachment(f *paperFile) *storage.Attachment {
 }
 
 // withFiles puts the paths of attached files into a spooled row of answers. The
-// columns of files hold lists of objects whose path is the file's ID.
-func (r *run) withFiles(s *step, p *parcel, record []byte) ([]byte, error) {
+// columns of files hold lists of objects whose path is the file's ID. Files of
+// columns that the rule does not select stay out of its package.
+func (r *run) withFiles(s *step, p *parcel, w *rowMaker, record []byte) ([]byte, error) {
 	t := r.answers.Tasks[taskID(graph.Access, s.Address())]
 	at, err := s.splitInto(nil, record)
 	if err != nil || t == nil {
@@ -178,7 +179,8 @@ func (r *run) withFiles(s *step, p *parcel, record []byte) ([]byte, error) {
 		if err != nil {
 			return nil, s.damaged(err)
 		}
-		if f := t.field(column); f != nil && f.Type == TaskFile {
+		picked := slices.ContainsFunc(w.columns, func(c rowColumn) bool { return c.at == i })
+		if f := t.field(column); picked && f != nil && f.Type == TaskFile {
 			list, _ := v.([]any)
 			for n, e := range list {
 				file, _ := e.(map[string]any)

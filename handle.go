@@ -92,7 +92,7 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 			l.Since = now
 		}
 		l.Failure = reasonOf(err)
-		if errors.Is(err, ErrRejected) || now.Sub(l.Since) >= e.config.Retry.GiveUp {
+		if l.Kind != letterDigest && (errors.Is(err, ErrRejected) || now.Sub(l.Since) >= e.config.Retry.GiveUp) {
 			l.Refused, ch.Message.DueAt = true, never
 			done.also = append(done.also, e.parked(&m, l, now)...)
 			log.ErrorContext(ctx, "a message was not taken and will not be sent again by itself", "reason", l.Failure)
