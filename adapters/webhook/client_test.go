@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -143,7 +144,7 @@ func TestStatuses(t *testing.T) {
 			continue
 		}
 		require.ErrorIs(t, err, want, status)
-		require.Equal(t, want == dsr.ErrUnavailable, strings.Contains(err.Error(), "asks to be called again in 7s"), status)
+		require.Equal(t, errors.Is(want, dsr.ErrUnavailable), strings.Contains(err.Error(), "asks to be called again in 7s"), status)
 		require.Error(t, hookErr)
 		require.NotErrorIs(t, hookErr, dsr.ErrRejected)
 		for _, text := range []string{err.Error(), hookErr.Error()} {
@@ -254,4 +255,25 @@ func TestWrongAnswers(t *testing.T) {
 		require.EqualError(t, err, "webhook: hook crm: "+want)
 		require.NotErrorIs(t, err, dsr.ErrUnavailable)
 	}
+}
+
+// An answer without an end stops the request; for a notice it does not matter.
+func TestEndlessAnswers(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		block := make([]byte, 1<<16)
+		for range 10 << 30 / len(block) {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	}))
+	t.Cleanup(server.Close)
+	c, err := webhook.New(server.URL, []string{secret}, &webhook.Options{Insecure: true, Allow: loopback(), MaxAnswer: 100})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	_, err = c.Call(t.Context(), hookCall())
+	require.EqualError(t, err, "webhook: hook crm: POST "+server.URL+": its answer is too large: it has more than 100 bytes")
+	require.NotErrorIs(t, err, dsr.ErrUnavailable)
+	require.NoError(t, c.Notify(t.Context(), notice()))
 }
