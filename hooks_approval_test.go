@@ -21,12 +21,13 @@ func TestPreApprovalByHooks(t *testing.T) {
 		fraud, owner *bool
 		status       dsr.Status
 		answers      map[string]bool
+		open         []string // answers that may come later
 	}{
-		{"all yes", yes(), yes(), dsr.StatusApproved, map[string]bool{"fraud": true, "owner": true}},
-		{"the first says no", no(), yes(), dsr.StatusNotEligible, map[string]bool{"fraud": false}},
-		{"the last says no", yes(), no(), dsr.StatusNotEligible, map[string]bool{"fraud": true, "owner": false}},
-		{"later", yes(), nil, dsr.StatusAwaitingPreApproval, map[string]bool{"fraud": true}},
-		{"all later", nil, nil, dsr.StatusAwaitingPreApproval, nil},
+		{"all yes", yes(), yes(), dsr.StatusApproved, map[string]bool{"fraud": true, "owner": true}, nil},
+		{"the first says no", no(), yes(), dsr.StatusNotEligible, map[string]bool{"fraud": false}, nil},
+		{"the last says no", yes(), no(), dsr.StatusNotEligible, map[string]bool{"fraud": true, "owner": false}, nil},
+		{"later", yes(), nil, dsr.StatusAwaitingPreApproval, map[string]bool{"fraud": true}, []string{"r1 hook owner tries 0 "}},
+		{"all later", nil, nil, dsr.StatusAwaitingPreApproval, nil, []string{"r1 hook fraud tries 0 ", "r1 hook owner tries 0 "}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -38,7 +39,7 @@ func TestPreApprovalByHooks(t *testing.T) {
 			req := o.requireStatus(t, "r1", test.status)
 			require.Equal(t, test.answers, req.PreApproval)
 			o.send(t)
-			require.Empty(t, o.pending(t))
+			require.Equal(t, test.open, o.pending(t))
 			if test.status == dsr.StatusNotEligible {
 				o.done(t, o.Deny, "r1", dsr.StatusDenied)
 			}
@@ -114,7 +115,7 @@ func TestPreApprovalAnew(t *testing.T) {
 	require.ErrorIs(t, err, dsr.ErrToken)
 	o.clock.add(time.Hour)
 	o.send(t) // the old call is dropped
-	require.Empty(t, o.pending(t))
+	require.Equal(t, []string{"r1 hook fraud tries 0 "}, o.pending(t))
 	called := hooks.ids("fraud")
 	require.Len(t, called, 2)
 	require.NotEqual(t, called[0], called[1])
@@ -152,12 +153,13 @@ func TestAPersonDecidesMeanwhile(t *testing.T) {
 			o.send(t)
 			req := o.requireStatus(t, "r1", status)
 			require.Empty(t, req.PreApproval)
-			require.Empty(t, o.pending(t))
-			calls := 1 // that of owner is dropped
 			if name == "resubmits" {
-				calls = 3
+				require.Len(t, hooks.list(), 3)
+				require.Equal(t, []string{"r1 hook fraud tries 0 ", "r1 hook owner tries 0 "}, o.pending(t))
+			} else {
+				require.Len(t, hooks.list(), 1, "the call of owner is dropped")
+				require.Empty(t, o.pending(t))
 			}
-			require.Len(t, hooks.list(), calls)
 			require.NotContains(t, o.logs.String(), "ERROR")
 			require.NotContains(t, o.logs.String(), "WARN")
 		})
@@ -225,6 +227,52 @@ func TestPreApprovalAnswersThatAreRefused(t *testing.T) {
 			require.Contains(t, o.notices(), "r1 input required pre_approval hook fraud was called in vain: "+test.want)
 		})
 	}
+}
+
+// TestAnswerThatNeverComes: when a token has expired, operators are told, once
+// and only of requests that still wait. A call that approves can be made again,
+// with another token.
+func TestAnswerThatNeverComes(t *testing.T) {
+	t.Parallel()
+	o, hooks := halting(t) // r1 and r2
+	o.submitted(t, submission("both", "ada@example.com"))
+	o.submitted(t, submission("both", "ada@example.com"))
+	_, err := o.ResumeWith(t.Context(), "r2", hooks.token(t, "crm"), nil)
+	require.NoError(t, err)
+	o.done(t, o.Approve, "r4", dsr.StatusApproved)
+	vain := func() (lines []string) {
+		for _, line := range o.notices() {
+			if strings.Contains(line, "token") {
+				lines = append(lines, line)
+			}
+		}
+		return lines
+	}
+	o.clock.add(60*time.Hour - time.Second)
+	o.send(t)
+	require.Empty(t, vain())
+	list, err := o.engine.Messages().Pending(t.Context(), "r3", 0)
+	require.NoError(t, err)
+	require.NoError(t, o.engine.Messages().Retry(t.Context(), list[0].ID))
+	list, err = o.engine.Messages().Pending(t.Context(), "r1", 0)
+	require.NoError(t, err)
+	require.NoError(t, o.engine.Messages().Retry(t.Context(), list[0].ID))
+	o.send(t)
+	require.Empty(t, vain(), "its time has not come")
+	o.clock.add(time.Hour)
+	o.send(t)
+	require.Equal(t, []string{"r1 input required pre_execution hook crm has not answered, and its token has expired"}, vain())
+	o.clock.add(60 * time.Hour)
+	o.send(t)
+	o.clock.add(1000 * time.Hour)
+	o.send(t)
+	require.Equal(t, []string{
+		"r1 input required pre_execution hook crm has not answered, and its token has expired",
+		"r3 input required pre_approval hook fraud has not answered, and its token has expired",
+	}, vain())
+	require.Empty(t, o.pending(t))
+	o.requireStatus(t, "r1", dsr.StatusPaused)
+	o.done(t, o.Resume, "r1", dsr.StatusInProcessing)
 }
 
 // TestHookThatIsNoLongerConfigured: its calls wait for somebody to see to it.
