@@ -56,7 +56,7 @@ func (e *Engine) dispatch(ctx context.Context, m *Message, l *letter, secret let
 		}
 		return done, e.sendNotice(ctx, n)
 	case letterHook:
-		return done, e.callOneWay(ctx, m, l, rec)
+		return e.callFromOutbox(ctx, m, l, rec)
 	case letterReminder:
 		return e.remind(ctx, m, l, rec)
 	case letterDigest:
@@ -94,7 +94,7 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 		l.Failure = reasonOf(err)
 		if l.Kind != letterDigest && (errors.Is(err, ErrRejected) || now.Sub(l.Since) >= e.config.Retry.GiveUp) {
 			l.Refused, ch.Message.DueAt = true, never
-			done.also = append(done.also, e.parked(&m, l, now)...)
+			done.also = append(done.also, e.parked(&m, l)...)
 			log.ErrorContext(ctx, "a message was not taken and will not be sent again by itself", "reason", l.Failure)
 		} else {
 			ch.Message.DueAt = now.Add(e.config.Retry.pause(l.Tries - 1)).Truncate(time.Microsecond)
