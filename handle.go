@@ -101,7 +101,7 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 			l.Since = now
 		}
 		l.Failure = reasonOf(err)
-		if !errors.Is(err, ErrRejected) && now.Sub(l.Since) < e.config.Retry.GiveUp {
+		if l.Kind == letterDigest || !errors.Is(err, ErrRejected) && now.Sub(l.Since) < e.config.Retry.GiveUp {
 			ch.Message.DueAt = now.Add(e.config.Retry.pause(l.Tries - 1)).Truncate(time.Microsecond)
 			log.WarnContext(ctx, "notice not sent", "reason", l.Failure, "again", ch.Message.DueAt)
 			break
@@ -115,6 +115,7 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 			}
 			ch.Message.DueAt = e.standingTime(l)
 		}
+		done.also = append(done.also, e.parked(&m, l, now)...)
 	}
 	if err := l.into(&ch.Message); err != nil {
 		return err
@@ -131,7 +132,10 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 // which may quote it.
 func reasonOf(err error) string {
 	var panicked *graph.PanicError
+	var hook *hookError
 	switch {
+	case errors.As(err, &hook): // hooks promise to quote nobody
+		return hook.text
 	case errors.Is(err, ErrRejected):
 		return "refused for good"
 	case errors.As(err, &panicked):

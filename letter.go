@@ -30,6 +30,7 @@ type letter struct {
 	Notice *letterText    `json:"notice,omitempty"`
 	Hook   *letterCall    `json:"hook,omitempty"`
 	Task   string         `json:"task,omitempty"`   // of a reminder
+	Asked  time.Time      `json:"asked,omitzero"`   // when the task of a reminder was
 	Every  time.Duration  `json:"every,omitempty"`  // of a reminder
 	Vendor *letterBatch   `json:"vendor,omitempty"` // of a vendor
 	Digest *letterDigests `json:"digest,omitempty"`

@@ -25,10 +25,12 @@ func (e *Engine) remind(ctx context.Context, m *Message, l *letter, rec *Record)
 		return handled{}, err
 	}
 	t := p.Tasks[l.Task]
-	if t == nil || t.State != TaskOpen || rec.Status != StatusRequiresInput || !rec.DeletedAt.IsZero() || e.config.Notifier == nil {
+	if t == nil || t.State != TaskOpen || !t.AskedAt.Equal(l.Asked) || !rec.DeletedAt.IsZero() || e.config.Notifier == nil {
 		return handled{}, errOutdated
 	}
-	kind := NoticeReminder
+	if rec.Status != StatusRequiresInput { // for a while only: its end shreds the task
+		return handled{again: e.now().Add(l.Every)}, nil
+	}
 	d, err := e.draft(rec)
 	if err != nil {
 		return handled{}, err
@@ -36,7 +38,7 @@ func (e *Engine) remind(ctx context.Context, m *Message, l *letter, rec *Record)
 	// The notices are numbered by the reminder, which is saved with them: each
 	// comes once for each time.
 	d.letters = fmt.Sprintf("%s.%d", m.ID, m.Version)
-	if err := d.tellTask(ctx, kind, t, t.Spec.Assignees); err != nil {
+	if err := d.tellTask(ctx, NoticeReminder, t, t.Spec.Assignees); err != nil {
 		return handled{}, err
 	}
 	for i := range d.Messages {
@@ -80,19 +82,24 @@ func (e *Engine) digest(ctx context.Context, m *Message, l *letter) (handled, er
 			Assignee: assignee, Tasks: by[assignee],
 		}
 		switch err := e.sendNotice(ctx, n); {
+		case err == nil:
+			l.Digest.Told = append(l.Digest.Told, who)
 		case errors.Is(err, ErrRejected):
 			e.config.Logger.ErrorContext(ctx, "a digest was not taken", "assignee", who)
-		case err != nil:
+			l.Digest.Told = append(l.Digest.Told, who)
+		default:
 			waits = err
-			continue
 		}
-		l.Digest.Told = append(l.Digest.Told, who)
+		// Also where nobody was told: it renews the claim.
 		if err := e.saveLetter(ctx, m, l); err != nil {
 			return handled{}, err
 		}
 	}
-	if waits != nil {
+	if waits != nil && (l.Since.IsZero() || e.now().Sub(l.Since) < e.config.Retry.GiveUp) {
 		return handled{}, waits
+	}
+	if waits != nil {
+		e.config.Logger.ErrorContext(ctx, "a digest is given up until the next one: not everybody could be told", "told", len(l.Digest.Told), "of", len(by))
 	}
 	l.Digest = nil
 	return handled{again: e.config.Digest(e.now())}, nil

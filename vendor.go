@@ -111,7 +111,7 @@ func (r *run) askVendors(ctx context.Context) (waits bool, err error) {
 	return true, r.commit(ctx, func(d *draft) error {
 		d.Record.Failure = ""
 		d.event(Event{Kind: "waiting for others", Action: graph.Erasure, Status: logAwaiting, Message: message})
-		if err := r.letGoOfRows(d); err != nil {
+		if err := r.letGoOfRows(ctx, d); err != nil {
 			return err
 		}
 		return d.move(ctx, lifecycle.Event{Kind: kind, Awaits: awaits}, By{}, nil)
