@@ -18,22 +18,6 @@ func encode(v any) ([]byte, error) {
 	return data, nil
 }
 
-// saveLetter stores a claimed letter as it is now, still claimed.
-func (e *Engine) saveLetter(ctx context.Context, m *Message, l *letter) error {
-	next := *m
-	next.Version++
-	next.DueAt = e.now().Add(e.config.Lease)
-	var err error
-	if next.Data, err = encode(l); err != nil {
-		return err
-	}
-	if err := e.config.Store.SaveMessages(ctx, []MessageChange{{ExpectVersion: m.Version, Message: next}}); err != nil {
-		return err
-	}
-	*m = next
-	return nil
-}
-
 // remind tells those who have a task that is still open.
 func (e *Engine) remind(ctx context.Context, m *Message, l *letter, rec *Record) (handled, error) {
 	p, err := newRun(e, rec).papers(ctx)
@@ -151,13 +135,41 @@ func (e *Engine) standing(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(there) > 0 {
-			continue
+		ch := MessageChange{Message: want[id]}
+		if len(there) > 0 { // a schedule may have become denser
+			old := there[0]
+			if !old.DueAt.After(ch.Message.DueAt) {
+				continue
+			}
+			ch = MessageChange{ExpectVersion: old.Version, Message: old}
+			ch.Message.Version, ch.Message.DueAt = old.Version+1, want[id].DueAt
 		}
-		err = e.config.Store.SaveMessages(ctx, []MessageChange{{Message: want[id]}})
+		err = e.config.Store.SaveMessages(ctx, []MessageChange{ch})
 		if err != nil && !errors.Is(err, ErrConflict) {
 			return err
 		}
 	}
-	return nil
+	return e.releaseOrphans(ctx)
+}
+
+// standingTime is when a letter that comes again and again comes next; zero for
+// one that does not.
+func (e *Engine) standingTime(l *letter) time.Time {
+	var when Schedule
+	switch l.Kind {
+	case letterDigest:
+		when = e.config.Digest
+	case letterVendor:
+		if v := e.vendor(l.Vendor.Key); v != nil {
+			when = v.When
+		}
+	}
+	if when == nil {
+		return time.Time{}
+	}
+	now := e.now()
+	if next := when(now).UTC().Truncate(time.Microsecond); next.After(now) {
+		return next
+	}
+	return now.Add(time.Hour) // a schedule that stands still must not make the engine race
 }
