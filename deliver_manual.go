@@ -60,7 +60,6 @@ func (p *papers) manualCollections() []*manualCollection {
 	if len(said.rows) > 0 {
 		list = append(list, said)
 	}
-	slices.SortFunc(list, func(a, b *manualCollection) int { return storage.CompareKeys(a.key, b.key) })
 	return list
 }
 
@@ -78,6 +77,7 @@ func (r *run) surveyManual() {
 
 // writeManual writes what people answered, and attaches their files.
 func (r *run) writeManual(p *parcel, out storage.Writer) (told []storage.ManifestCollection, err error) {
+	slices.SortFunc(r.manual, func(a, b *manualCollection) int { return storage.CompareKeys(a.shown.String(), b.shown.String()) })
 	for _, c := range r.manual {
 		show := &storage.Collection{Dataset: c.shown.String()}
 		for _, column := range c.columns {

@@ -1,6 +1,8 @@
 package dsr
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,7 +56,7 @@ func (e *Engine) dispatch(ctx context.Context, m *Message, l *letter, secret let
 		}
 		return done, e.sendNotice(ctx, n)
 	case letterHook:
-		return done, e.callOneWay(ctx, m, l, rec)
+		return e.callFromOutbox(ctx, m, l, rec)
 	case letterReminder:
 		return e.remind(ctx, m, l, rec)
 	case letterDigest:
@@ -92,6 +94,7 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 		l.Failure = reasonOf(err)
 		if l.Kind != letterDigest && (errors.Is(err, ErrRejected) || now.Sub(l.Since) >= e.config.Retry.GiveUp) {
 			l.Refused, ch.Message.DueAt = true, never
+			done.also = append(done.also, e.parked(&m, l)...)
 			log.ErrorContext(ctx, "a message was not taken and will not be sent again by itself", "reason", l.Failure)
 		} else {
 			ch.Message.DueAt = now.Add(e.config.Retry.pause(l.Tries - 1)).Truncate(time.Microsecond)
@@ -113,7 +116,10 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 // which may quote it.
 func reasonOf(err error) string {
 	var panicked *graph.PanicError
+	var hook *hookError
 	switch {
+	case errors.As(err, &hook): // hooks promise to quote nobody
+		return hook.text
 	case errors.Is(err, ErrRejected):
 		return "refused for good"
 	case errors.As(err, &panicked):
@@ -150,18 +156,37 @@ func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret lett
 	if n.Kind.Audience() != ToSubject {
 		return n, nil
 	}
-	if n.Kind == NoticeVerify && (rec.Status != StatusUnverified || !e.now().Before(n.CodeExpires)) {
-		return nil, errOutdated
+	if n.Kind == NoticeVerify {
+		if good, err := e.codeIsGood(ctx, rec, n); err != nil || !good {
+			return nil, cmp.Or(err, errOutdated)
+		}
 	}
 	sub, err := newRun(e, rec).subject(ctx)
 	if err != nil {
 		return nil, err
 	}
 	n.To, n.Locale = sub.Identities, sub.Locale
+	if n.Kind == NoticeVerify { // the text says how long the code is good from now
+		n.At = e.now()
+	}
 	if n.Kind == NoticeComplete && e.config.DownloadURL != "" {
 		n.Links = e.links(ctx, rec)
 	}
 	return n, nil
+}
+
+// codeIsGood reports whether a code can still be entered: it has not expired,
+// and no newer one has voided it.
+func (e *Engine) codeIsGood(ctx context.Context, rec *Record, n *Notice) (bool, error) {
+	if rec.Status != StatusUnverified || !e.now().Before(n.CodeExpires) {
+		return false, nil
+	}
+	state, err := rec.state()
+	if err != nil || state.Code == nil {
+		return false, err
+	}
+	hash, err := e.hashCode(ctx, rec.ID, n.Code)
+	return bytes.Equal(hash, state.Code.Hash), err
 }
 
 // links makes a link to each package that can be opened.

@@ -64,9 +64,6 @@ type letterSecret struct {
 // never is when a letter is due that waits for a person.
 var never = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// claimFor is how long a process has that sends a letter before others may.
-const claimFor = 2 * time.Minute
-
 // notify puts a notice into the change. It is sent once the change is stored.
 func (d *draft) notify(ctx context.Context, n Notice) error {
 	e, rec := d.engine, &d.Record
@@ -111,7 +108,7 @@ func (d *draft) post(ctx context.Context, l *letter, secret letterSecret, due ti
 		}
 	}
 	if !due.After(d.now) && !d.engine.runner.running.Load() {
-		m.DueAt = d.now.Add(claimFor)
+		m.DueAt = d.now.Add(d.engine.config.Lease)
 		d.claimed = append(d.claimed, m)
 	}
 	d.Messages = append(d.Messages, MessageChange{Message: m})

@@ -22,7 +22,7 @@ func encode(v any) ([]byte, error) {
 func (e *Engine) saveLetter(ctx context.Context, m *Message, l *letter) error {
 	next := *m
 	next.Version++
-	next.DueAt = e.now().Add(claimFor)
+	next.DueAt = e.now().Add(e.config.Lease)
 	var err error
 	if next.Data, err = encode(l); err != nil {
 		return err

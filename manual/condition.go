@@ -28,6 +28,10 @@ type Operator string
 //
 // The operators on lists take all values of an address as one list: a value
 // that is a list gives its elements, and null gives none.
+//
+// Fides differs: there true equals 1, only numbers have an order, an address
+// holds one value, and the operators on two lists hold for nothing else, not
+// even list_disjoint for null.
 const (
 	// Eq: the value equals. Its opposite is Neq.
 	Eq  Operator = "eq"

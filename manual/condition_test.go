@@ -46,6 +46,12 @@ func TestConditionJSON(t *testing.T) {
 	out, err := json.Marshal(c)
 	require.NoError(t, err)
 	require.Equal(t, tree, string(out))
+
+	// What Check refuses is written as it was read, so that it can be mended.
+	const both = `{"field_address":"a","operator":"","value":null,"logical_operator":"or","conditions":[]}`
+	out, err = json.Marshal(parse(t, both))
+	require.NoError(t, err)
+	require.Equal(t, both, string(out))
 }
 
 func TestConditionIsNotRead(t *testing.T) {

@@ -180,3 +180,13 @@ func TestWhenLooksElsewhere(t *testing.T) {
 	require.EqualError(t, err, "manualtask: the condition of paper:archive looks at shop:customer:name, note, store:labels:number, "+
 		"which the collection does not refer to: add a reference to it to a field of the collection, or change the condition")
 }
+
+func TestWhenCannotCompare(t *testing.T) {
+	t.Parallel()
+	opts := options()
+	opts.Collections["archive"] = manualtask.Collection{When: &manual.Condition{Address: "email", Operator: manual.Exists}}
+	q := question(graph.Erasure)
+	q.Inputs[0].Values = []any{make(chan int)}
+	_, err := connector(t, opts).Ask(t.Context(), q)
+	require.EqualError(t, err, "manualtask: the condition of paper:archive: manual: comparing email: value: unsupported Go type chan int")
+}

@@ -68,62 +68,54 @@ func refersTo(fields []*graph.Field, parent graph.Path, address string) bool {
 	})
 }
 
-// requestFields are the fields of a request that conditions may look at, after
-// the prefix.
-func requestFields() []string {
-	return []string{
-		"policy.key", "policy.rule_action_types", "policy.has_access_rule", "policy.has_erasure_rule",
-		"status", "external_id", "location", "location_country", "actions",
-		"requested_at", "created_at", "identity_verified_at", "due_date",
+// requestFields are the fields of a request that conditions may look at, by what
+// follows the prefix. What is empty there is absent.
+func requestFields() map[string]func(r *dsr.Request) []any {
+	actions := func(r *dsr.Request) []any {
+		list := make([]string, len(r.Actions))
+		for i, a := range r.Actions {
+			list[i] = string(a)
+		}
+		return texts(list...)
+	}
+	has := func(a graph.Action) func(r *dsr.Request) []any {
+		return func(r *dsr.Request) []any { return []any{slices.Contains(r.Actions, a)} }
+	}
+	return map[string]func(r *dsr.Request) []any{
+		"policy.key":               func(r *dsr.Request) []any { return texts(r.Policy) },
+		"policy.rule_action_types": actions,
+		"policy.has_access_rule":   has(graph.Access),
+		"policy.has_erasure_rule":  has(graph.Erasure),
+		"actions":                  actions,
+		"status":                   func(r *dsr.Request) []any { return texts(string(r.Status)) },
+		"external_id":              func(r *dsr.Request) []any { return texts(r.ExternalID) },
+		"location":                 func(r *dsr.Request) []any { return texts(r.Location) },
+		"location_country": func(r *dsr.Request) []any {
+			country, _, _ := strings.Cut(r.Location, "-")
+			return texts(country)
+		},
+		"requested_at":         func(r *dsr.Request) []any { return moment(r.RequestedAt) },
+		"created_at":           func(r *dsr.Request) []any { return moment(r.CreatedAt) },
+		"identity_verified_at": func(r *dsr.Request) []any { return moment(r.VerifiedAt) },
+		"due_date":             func(r *dsr.Request) []any { return moment(r.DeadlineAt) },
 	}
 }
 
 func isRequestField(address string) bool {
-	name := strings.TrimPrefix(address, requestPrefix)
-	kind, identity := strings.CutPrefix(name, identityPrefix)
-	return identity && kind != "" || slices.Contains(requestFields(), name)
+	_, known := requestValues(&dsr.Question{Request: &dsr.Request{}}, strings.TrimPrefix(address, requestPrefix))
+	return known
 }
 
-// requestValues returns the values of a field of the request; what is empty is
-// absent.
-func requestValues(q *dsr.Question, name string) ([]any, bool) {
-	if !isRequestField(name) {
+// requestValues returns the values of a field of the request.
+func requestValues(q *dsr.Question, name string) (values []any, known bool) {
+	if kind, ok := strings.CutPrefix(name, identityPrefix); ok {
+		return texts(q.Identities[kind]...), kind != ""
+	}
+	field, known := requestFields()[name]
+	if !known {
 		return nil, false
 	}
-	if kind, ok := strings.CutPrefix(name, identityPrefix); ok {
-		return texts(q.Identities[kind]...), true
-	}
-	r := q.Request
-	switch name {
-	case "policy.key":
-		return texts(r.Policy), true
-	case "policy.has_access_rule":
-		return []any{slices.Contains(r.Actions, graph.Access)}, true
-	case "policy.has_erasure_rule":
-		return []any{slices.Contains(r.Actions, graph.Erasure)}, true
-	case "status":
-		return texts(string(r.Status)), true
-	case "external_id":
-		return texts(r.ExternalID), true
-	case "location":
-		return texts(r.Location), true
-	case "location_country":
-		country, _, _ := strings.Cut(r.Location, "-")
-		return texts(country), true
-	case "requested_at":
-		return moment(r.RequestedAt), true
-	case "created_at":
-		return moment(r.CreatedAt), true
-	case "identity_verified_at":
-		return moment(r.VerifiedAt), true
-	case "due_date":
-		return moment(r.DeadlineAt), true
-	}
-	actions := make([]string, len(r.Actions)) // actions, policy.rule_action_types
-	for i, a := range r.Actions {
-		actions[i] = string(a)
-	}
-	return texts(actions...), true
+	return field(q.Request), true
 }
 
 func texts(list ...string) []any {

@@ -184,6 +184,7 @@ func cleanTexts(rows *sqlstore.Change, keys map[string][]byte) error {
 	for _, e := range rows.Audit {
 		err = firstOf(err, unstorable("action of an audit entry", e.Action), unstorable("actor of an audit entry", e.Actor))
 	}
+	err = firstOf(err, storableMessages(rows.Messages))
 	failure := prose(*r.Failure)
 	r.Failure = &failure
 	return err

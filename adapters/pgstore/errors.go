@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/godsr/dsr"
 )
 
 // SQLSTATEs that are looked at.
@@ -13,6 +15,7 @@ const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	undefinedColumn      = "42703"
+	noParent             = "23503"
 	insufficientRight    = "42501"
 	undefinedTable       = "42P01"
 	undefinedSchema      = "3F000"
@@ -68,6 +71,8 @@ func plain(err error) error {
 	}
 	reason := "PostgreSQL refused"
 	switch code := refused.Code; {
+	case code == noParent:
+		return fmt.Errorf("its request was removed meanwhile: %w", dsr.ErrNotFound)
 	case code == serializationFailure || code == deadlockDetected:
 		reason = fmt.Sprintf("other transactions came in between %d times", attempts)
 	case code == insufficientRight:

@@ -21,7 +21,7 @@ type Record struct {
 	StartedAt, FailedAt, FinishedAt, DeletedAt           *time.Time
 	DeadlineAt, DueAt                                    *time.Time
 	Identity, Details, State, AuditHash                  *[]byte
-	Plan, Outcomes                                       *[]byte
+	Plan, Outcomes, Manual                               *[]byte
 	Lookup                                               *[][]byte
 	// Ended is set when nothing is left to do. It is written, never read.
 	Ended bool
@@ -99,6 +99,7 @@ type Change struct {
 	Events     []Event
 	DropEvents bool
 	Audit      []AuditEntry
+	Messages   []MessageChange
 	Remove     bool
 }
 
@@ -110,6 +111,11 @@ func (ch *Change) Check() error {
 	}
 	if *ch.Record.Version != ch.Expect+1 {
 		return fmt.Errorf("request %q: version %d cannot follow version %d: want %d", id, *ch.Record.Version, ch.Expect, ch.Expect+1)
+	}
+	for i := range ch.Messages {
+		if err := ch.Messages[i].check(id); err != nil {
+			return err
+		}
 	}
 	for i, entry := range ch.Audit {
 		if entry.RequestID != id {

@@ -50,7 +50,7 @@ func record(id string) sqlstore.Record {
 		ExternalID: &text, Policy: &text, Status: &text, Stage: &text, Failure: &text, Location: &text, Actions: sqlstore.WordsOf(&actions),
 		LeaseUntil: &at, RequestedAt: &at, CreatedAt: &at, UpdatedAt: &at, StartedAt: &at, FailedAt: &at, FinishedAt: &at, DeletedAt: &at,
 		DeadlineAt: &at, DueAt: &at,
-		Identity: &data, Details: &data, State: &data, AuditHash: &data, Plan: &data, Outcomes: &data, Lookup: &[][]byte{data, nil},
+		Identity: &data, Details: &data, State: &data, AuditHash: &data, Plan: &data, Outcomes: &data, Manual: &data, Lookup: &[][]byte{data, nil},
 	}
 }
 
@@ -82,7 +82,7 @@ func TestWrite(t *testing.T) {
 			`identity = $21, details = $22, state = $23, audit_hash = $24, ` +
 			`id_folded = $25, external_folded = $26, country = $27, open = $28, deleted = $29 ` +
 			`WHERE id = $30 AND version = $31 AND epoch <= $32`,
-		`INSERT INTO "a?b".documents AS d (request_id,kind,body) VALUES ($1,$2,$3),($4,$5,$6) ` +
+		`INSERT INTO "a?b".documents AS d (request_id,kind,body) VALUES ($1,$2,$3),($4,$5,$6),($7,$8,$9) ` +
 			`ON CONFLICT (request_id, kind) DO UPDATE SET body = excluded.body WHERE d.body IS DISTINCT FROM excluded.body`,
 		`SELECT request_id, hash FROM "a?b".lookups WHERE request_id IN ($1) ORDER BY request_id, position`,
 		`DELETE FROM "a?b".lookups WHERE request_id = $1`,
