@@ -14,6 +14,7 @@ import (
 var (
 	errConflict = errors.New("conflict")
 	errNotFound = errors.New("not found")
+	errOrphan   = errors.New("a row of nobody")
 )
 
 // log records statements and answers that each affected one row, or none, and
@@ -39,6 +40,7 @@ func dialect(dollar bool, prefix string) *sqlstore.Dialect {
 		Dollar: dollar, Prefix: prefix, Position: "find", Guide: !dollar,
 		EncodeTime: func(t time.Time) (any, error) { return t.Unix(), nil },
 		ScanTime:   func(t *time.Time) any { return t },
+		Orphan:     func(err error) bool { return errors.Is(err, errOrphan) },
 		Conflict:   errConflict, NotFound: errNotFound,
 	}
 }
