@@ -116,3 +116,12 @@ func asked(alter func(q *dsr.MessageQuery)) func() dsr.Store {
 		return s.Messages(ctx, q)
 	})
 }
+
+// messagesFirst saves the messages of a change whatever becomes of it.
+func messagesFirst(s *memory.Store, f *fake) {
+	f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
+		c := copied(ch)
+		c.Messages = nil
+		return errors.Join(s.SaveMessages(ctx, ch.Messages), s.Commit(ctx, c))
+	}
+}

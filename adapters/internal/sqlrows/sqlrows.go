@@ -45,7 +45,7 @@ func eventRow(e *dsr.Event) sqlstore.Event {
 func Change(ch *dsr.StoreChange) *sqlstore.Change {
 	rows := &sqlstore.Change{
 		Expect: ch.ExpectVersion, Record: Record(&ch.Record), Drop: ch.DropJournal, DropEvents: ch.DropEvents, Remove: ch.Remove,
-		Audit: convert(ch.Audit, func(e dsr.AuditEntry) sqlstore.AuditEntry { return sqlstore.AuditEntry(e) }),
+		Audit:    convert(ch.Audit, func(e dsr.AuditEntry) sqlstore.AuditEntry { return sqlstore.AuditEntry(e) }),
 		Messages: MessageChanges(ch.Messages),
 	}
 	for i := range ch.AppendJournal {
