@@ -83,7 +83,11 @@ func brokenOutbox() map[string]faults {
 			var gone []dsr.Message
 			f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
 				if ch.Remove {
-					gone, _ = s.Messages(ctx, dsr.MessageQuery{RequestID: ch.Record.ID})
+					list, err := s.Messages(ctx, dsr.MessageQuery{RequestID: ch.Record.ID})
+					if err != nil {
+						return err
+					}
+					gone = append(gone, list...)
 				}
 				return s.Commit(ctx, ch)
 			}

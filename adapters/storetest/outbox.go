@@ -199,8 +199,36 @@ func messagesRemoved(ctx context.Context, s dsr.Store) error {
 	if err := s.Commit(ctx, removal("r1", 1)); err != nil {
 		return err
 	}
+	for i := range 10 {
+		if err := removedMeanwhile(ctx, s, fmt.Sprint("meanwhile", i)); err != nil {
+			return err
+		}
+	}
 	return errors.Join(
 		expectMessages(ctx, s, message("m2", "r2", 1), message("m3", "", 1)),
 		refusing(ctx, s, dsr.ErrConflict, saving(message("m1", "r1", 2))), refusing(ctx, s, dsr.ErrNotFound, saving(message("m1", "r1", 1))),
 	)
+}
+
+// removedMeanwhile saves messages of a request while it is removed.
+func removedMeanwhile(ctx context.Context, s dsr.Store, id string) error {
+	if err := create(ctx, s, sample(id)); err != nil {
+		return err
+	}
+	results := make([]error, 4)
+	var removed error
+	var group sync.WaitGroup
+	for i := range results {
+		group.Go(func() {
+			results[i] = s.SaveMessages(ctx, []dsr.MessageChange{saving(message(fmt.Sprint(id, i), id, 1))})
+		})
+	}
+	group.Go(func() { removed = s.Commit(ctx, removal(id, 1)) })
+	group.Wait()
+	for _, err := range results {
+		if err != nil && !errors.Is(err, dsr.ErrNotFound) {
+			return fmt.Errorf("a message of a request that was removed meanwhile got %w, want none or ErrNotFound", err)
+		}
+	}
+	return errors.Join(removed, expectMessagesOf(ctx, s, dsr.MessageQuery{RequestID: id}))
 }
