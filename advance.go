@@ -345,11 +345,11 @@ func (r *run) planStage(ctx context.Context) error {
 	if waits, err := r.callHooks(ctx, HookBefore); waits || err != nil {
 		return err
 	}
-	ids, err := r.identities(ctx)
+	sub, err := r.subject(ctx)
 	if err != nil {
 		return err
 	}
-	frozen, err := r.engine.freeze(r.record().Policy, ids.Kinds())
+	frozen, err := r.engine.freeze(r.record().Policy, r.engine.planned(sub))
 	if err != nil {
 		return err
 	}
@@ -418,6 +418,9 @@ func (r *run) finishStage(ctx context.Context) error {
 		if waits, err := others(ctx); waits || err != nil {
 			return err
 		}
+	}
+	if err := r.engine.removeFiles(ctx, r.record()); err != nil {
+		return err
 	}
 	fault.Point(ctx, "before done")
 	var names []string

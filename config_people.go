@@ -3,6 +3,7 @@ package dsr
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -48,9 +49,12 @@ func (e *Engine) configurePeople(faults *multierror.Error) *multierror.Error {
 	if u, err := url.Parse(c.DownloadURL); c.DownloadURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.Fragment != "") {
 		add("DownloadURL is no address like https://privacy.example.com/packages/, to which the token of a link is added")
 	}
-	for key, hook := range c.Hooks {
-		if key == "" || hook == nil {
-			add("Hooks has a hook without a key, or a key without a hook: %q", key)
+	for _, key := range slices.Sorted(maps.Keys(c.Hooks)) {
+		if !plainKey(key) {
+			add("Hooks: key %q must have 1 to 64 letters, digits, dots, dashes and underscores", key)
+		}
+		if c.Hooks[key] == nil {
+			add("Hooks: key %q has no hook", key)
 		}
 	}
 	c.Vendors = slices.Clone(c.Vendors)
@@ -59,17 +63,28 @@ func (e *Engine) configurePeople(faults *multierror.Error) *multierror.Error {
 			add("Vendors: vendor %d (%q): %w", i+1, c.Vendors[i].Key, err)
 		}
 	}
+	if c.Digest != nil {
+		if err := c.Digest.check(c.Clock()); err != nil {
+			add("Digest: %w", err)
+		}
+	}
 	if len(c.Vendors) > 0 && c.Notifier == nil {
 		add("Vendors needs a Notifier that sends the messages, such as adapters/smtp")
 	}
 	return faults
 }
 
+// plainKey reports whether a key can be a part of the names of messages.
+func plainKey(key string) bool {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+	return key != "" && len(key) <= 64 && strings.Trim(key, allowed) == ""
+}
+
 // configureVendor checks one vendor, and fills in its schedule.
 func (e *Engine) configureVendor(i int) error {
 	v := &e.config.Vendors[i]
 	var errs []error
-	if strings.TrimSpace(v.Key) == "" || strings.Trim(v.Key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" || len(v.Key) > 64 {
+	if !plainKey(v.Key) {
 		errs = append(errs, errors.New("its key must have 1 to 64 letters, digits, dots, dashes and underscores"))
 	}
 	if slices.ContainsFunc(e.config.Vendors[:i], func(o Vendor) bool { return o.Key == v.Key }) {
@@ -84,6 +99,8 @@ func (e *Engine) configureVendor(i int) error {
 	for _, policy := range v.Policies {
 		if e.policies[policy] == nil {
 			errs = append(errs, fmt.Errorf("it names policy %q, which is not among Policies", policy))
+		} else if !e.erases(policy) {
+			errs = append(errs, fmt.Errorf("it names policy %q, which does not erase", policy))
 		}
 	}
 	if v.Name == "" {
@@ -91,6 +108,9 @@ func (e *Engine) configureVendor(i int) error {
 	}
 	if v.When == nil {
 		v.When = Weekly(time.Monday, 12, 0, nil)
+	}
+	if err := v.When.check(e.config.Clock()); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -97,8 +97,10 @@ func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[
 			return err
 		}
 	}
-	if err := d.askApproval(ctx, before); err != nil {
-		return err
+	if rec.Status == StatusAwaitingPreApproval && (before != rec.Status || ch.Restart) {
+		if err := d.askApproval(ctx); err != nil {
+			return err
+		}
 	}
 	if ch.Action == "" {
 		return nil
@@ -153,7 +155,7 @@ func (d *draft) forget(thing lifecycle.Thing) {
 	case lifecycle.Log:
 		d.DropEvents = true
 	case lifecycle.Request:
-		d.Remove = true
+		d.Remove, d.papersGone = true, true // a file may have come after the end
 	}
 	if !slices.Contains(d.things, thing) {
 		d.things = append(d.things, thing)

@@ -39,9 +39,10 @@ type Flow struct {
 	// checks, their answers are enough.
 	Approval bool
 	// Before and After are the hooks that are called before anything is
-	// collected, and when all is done, in their order. Those in PreApproval
-	// whose name is a key of Config.Hooks are called by themselves; others
-	// are up to the host.
+	// collected, and when all is done, in their order, each once for a
+	// submission. Those count that are configured when the request gets
+	// there. Checks in PreApproval whose name is a key of Config.Hooks are
+	// called as well; others are up to the host.
 	Before, After []Hooking
 	// Silent keeps all notices from the data subject, but for verification
 	// codes.
@@ -172,13 +173,16 @@ func (e *Engine) configureFlows(faults *multierror.Error) *multierror.Error {
 				}
 			}
 		}
-		for phase, hooks := range map[string][]Hooking{"Before": f.Before, "After": f.After} {
-			for i, h := range hooks {
+		for _, phase := range []struct {
+			name  string
+			hooks []Hooking
+		}{{"Before", f.Before}, {"After", f.After}} {
+			for i, h := range phase.hooks {
 				if e.config.Hooks[h.Hook] == nil {
-					add("%s names hook %q, which is not in Hooks", phase, h.Hook)
+					add("%s names hook %q, which is not in Hooks", phase.name, h.Hook)
 				}
-				if slices.ContainsFunc(hooks[:i], func(o Hooking) bool { return o.Hook == h.Hook }) {
-					add("%s names hook %q twice", phase, h.Hook)
+				if slices.ContainsFunc(phase.hooks[:i], func(o Hooking) bool { return o.Hook == h.Hook }) {
+					add("%s names hook %q twice", phase.name, h.Hook)
 				}
 			}
 		}

@@ -2,6 +2,7 @@ package dsr
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 
@@ -13,9 +14,16 @@ import (
 // adapters/webhook has one over HTTP.
 type Hook interface {
 	// Call tells or asks once. It may come again with the same ID, after a
-	// crash or an error. An answer of nil is one without content. An error
-	// that wraps [ErrUnavailable] is tried again with growing pauses; any
-	// other stops the request. Errors must hold nothing personal.
+	// crash or an error; what it does must count once. It has a minute, and
+	// no answer by then is [ErrUnavailable]. An answer of nil is one without
+	// content.
+	//
+	// An error that wraps [ErrUnavailable], or is one of a network, is tried
+	// again with growing pauses, up to Retry.GiveUp. Any other, and a panic,
+	// stops the request of a two-way hook with [StatusError], until
+	// [Requests.Retry]; a call that nothing waits for, or that approves,
+	// stays in the outbox until [Messages.Retry], and operators are told.
+	// Errors must hold nothing personal.
 	Call(ctx context.Context, c *HookCall) (*HookAnswer, error)
 }
 
@@ -49,14 +57,15 @@ type HookCall struct {
 	Hook   string
 	Phase  HookPhase
 	TwoWay bool
-	// Request is as lists show it.
+	// Request is as lists show it, at the time of the call.
 	Request *Request
 	Actions []graph.Action
 	// Identities of the data subject.
 	Identities Identities
 	// Token lets the other side answer later: to [Requests.ResumeWith] while
-	// a halted request waits, or to [Requests.PreApproveWith]. Empty where
-	// no answer is awaited.
+	// a halted request waits, or to [Requests.PreApproveWith]. It is good
+	// for 60 hours. Empty where no answer is awaited. Whoever has it can
+	// answer.
 	Token string
 }
 
@@ -73,15 +82,19 @@ func (c HookCall) Format(f fmt.State, _ rune) {
 func (c HookCall) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
 
 // MarshalJSON implements [json.Marshaler] without what is personal.
-func (c HookCall) MarshalJSON() ([]byte, error) { return []byte(fmt.Sprintf("%q", fmt.Sprint(c))), nil }
+func (c HookCall) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(c)) }
 
-// HookAnswer is what a two-way hook, or one of pre-approval, answers.
+// HookAnswer is what a two-way hook, or one of pre-approval, answers. What has
+// no place in an answer is an error, since it was meant to count; after
+// execution, when all is done, it is left out and told in
+// [HookOutcome.TooLate].
 type HookAnswer struct {
-	// Identities are added to those of the request: before the plan is
-	// made, and so to what is looked for. After execution they are refused.
+	// Identities are added to those of the request before execution: they
+	// are looked for as if they had been submitted. Their kinds have 1 to 64
+	// letters, digits, dots, dashes and underscores, unless a dataset has
+	// them.
 	Identities Identities
-	// Halt pauses the request until somebody resumes it; before execution
-	// only.
+	// Halt pauses the request before execution, until somebody resumes it.
 	Halt bool
 	// Eligible answers a pre-approval: nil for an answer that comes later,
 	// by the call's token.

@@ -83,6 +83,8 @@ type subject struct {
 	Identities map[string][]string `json:"identities"`
 	Locale     string              `json:"locale,omitempty"`
 	Encryption *openEncryption     `json:"encryption,omitempty"`
+	// Derived are the kinds of identity that hooks brought.
+	Derived []string `json:"derived,omitempty"`
 }
 
 // openEncryption is an Encryption as it is sealed.

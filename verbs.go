@@ -33,14 +33,14 @@ func (r *Requests) PreApproval(ctx context.Context, id, check string, eligible b
 
 // Cancel withdraws a request. Once its erasure has begun it is [ErrConflict].
 // What was collected is shredded. Canceling a canceled request does nothing but
-// empty its spool, should that have failed.
+// empty its spool and remove its files, should that have failed.
 func (r *Requests) Cancel(ctx context.Context, id string, by By) (*Request, error) {
 	rec, err := r.engine.config.Store.Request(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if rec.Status == StatusCanceled && rec.DeletedAt.IsZero() {
-		d := &draft{engine: r.engine, StoreChange: &StoreChange{Record: *rec}, things: []lifecycle.Thing{lifecycle.Collected}}
+		d := &draft{engine: r.engine, StoreChange: &StoreChange{Record: *rec}, things: []lifecycle.Thing{lifecycle.Collected}, papersGone: true}
 		return rec.request(), d.sweep(ctx)
 	}
 	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Cancel}, by, NoticeCanceled)
@@ -109,11 +109,19 @@ func (r *Requests) Delete(ctx context.Context, id string, by By) (*Request, erro
 
 // change applies one event to a stored request, whoever else changes it.
 func (r *Requests) change(ctx context.Context, id string, event lifecycle.Event, by By, notice NoticeKind) (*Request, error) {
+	return r.changeIf(ctx, id, event, by, notice, func(*draft) error { return nil })
+}
+
+// changeIf is change of a request that passes a check.
+func (r *Requests) changeIf(ctx context.Context, id string, event lifecycle.Event, by By, notice NoticeKind, check func(*draft) error) (*Request, error) {
 	var details map[string]string
 	if event.Check != "" {
 		details = map[string]string{"check": event.Check, "eligible": strconv.FormatBool(event.Right)}
 	}
 	d, err := r.try(ctx, id, func(d *draft) error {
+		if err := check(d); err != nil {
+			return err
+		}
 		if event.Kind == lifecycle.Resubmit {
 			var err error
 			if event.Repeats, err = r.repeatsStored(ctx, d); err != nil {

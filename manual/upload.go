@@ -35,7 +35,7 @@ func (u Upload) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(u)) }
 //
 // Fides reads "yes" and 1 as confirmations; here they are refused.
 func (f *Form) Accept(a Action, values map[string]any) (*Upload, error) {
-	if !f.takes(a) {
+	if !f.Takes(a) {
 		return nil, &ActionError{Form: f.Key, Action: a}
 	}
 	var found faults

@@ -18,7 +18,7 @@ type Store struct {
 	trails      map[string][]dsr.AuditEntry // by request ID; they outlive it
 	signed      map[string]int64            // how long the checkpoints saw each trail
 	checkpoints []dsr.Checkpoint
-	messages    map[string]dsr.Message
+	messages    map[string]dsr.Message // never changed in place
 }
 
 // request is a record and what hangs on it. Chunk and event n stand at index
@@ -72,20 +72,25 @@ func (s *Store) Commit(ctx context.Context, ch *dsr.StoreChange) error {
 	if err != nil {
 		return err
 	}
+	if ch.Remove && len(ch.Messages) > 0 {
+		return fmt.Errorf("memory: request %q: a removal cannot change messages: they vanish", ch.Record.ID)
+	}
+	messages, err := s.changed(ch.Messages, ch.Record.ID)
+	if err != nil {
+		return err
+	}
 	if ch.Remove {
 		delete(s.requests, ch.Record.ID)
-		maps.DeleteFunc(s.messages, func(_ string, m dsr.Message) bool { return m.RequestID == ch.Record.ID })
+		messages = maps.Clone(messages)
+		maps.DeleteFunc(messages, func(_ string, m dsr.Message) bool { return m.RequestID == ch.Record.ID })
 	} else {
-		messages, err := s.changed(ch.Messages, ch.Record.ID)
-		if err != nil {
-			return err
-		}
 		next, err := old.change(ch)
 		if err != nil {
 			return err
 		}
-		s.requests[ch.Record.ID], s.messages = next, messages
+		s.requests[ch.Record.ID] = next
 	}
+	s.messages = messages
 	if len(trail) > 0 {
 		s.trails[ch.Record.ID] = trail
 	}

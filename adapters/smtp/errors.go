@@ -142,7 +142,7 @@ func (e *Error) explain() {
 	case e.Code == 530 || e.Code == 534 || e.Code == 535 || e.Code == 538:
 		// RFC 4954, 6
 		e.reason = "the server wants another authentication; check Username, Password or Token, and Security"
-	case e.Code < 500 || e.Code > 599:
+	case e.Code < 500:
 		e.reason = "the server refused for now"
 	case e.Step == stepAuth:
 		e.reason = "the server refused the authentication; check Username, and Password or Token"

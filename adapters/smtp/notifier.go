@@ -99,15 +99,10 @@ func (n *Notifier) deliver(ctx context.Context, notice dsr.Notice, to []mailbox)
 		if worst == nil || errors.Is(e, dsr.ErrUnavailable) {
 			worst = e
 		}
-		if !e.broken {
-			if err := s.client.Reset(); err == nil {
-				continue
-			}
-			// Those who are left cannot be reached over this connection.
-			worst = n.fail(ctx.Err(), stepMail, err)
-			worst.broken = true
+		if e.broken {
+			return worst
 		}
-		return worst
+		_ = s.client.Reset() // if that fails, so does what follows
 	}
 	return worst
 }

@@ -14,7 +14,7 @@ import (
 
 func brokenOutboxRequests() map[string]faults {
 	return map[string]faults{
-		"message of none": {
+		"messages of nobody": {
 			"it is saved as nobody's": putting(func(ctx context.Context, s *memory.Store, changes []dsr.MessageChange) error {
 				return s.SaveMessages(ctx, adopted(s, changes))
 			}),
@@ -110,11 +110,6 @@ func brokenOutboxRequests() map[string]faults {
 				f.commit = removing(s, func(_ *dsr.StoreChange, own []dsr.Message) { left = append(left, own...) })
 				f.messages = adding(s, func() []dsr.Message { return left })
 			}),
-			"those of a removal are saved": over(func(s *memory.Store, f *fake) {
-				var left []dsr.Message
-				f.commit = removing(s, func(ch *dsr.StoreChange, _ []dsr.Message) { left = append(left, ch.Messages[0].Message) })
-				f.messages = adding(s, func() []dsr.Message { return left })
-			}),
 			"they come again with the request": over(func(s *memory.Store, f *fake) {
 				var left []dsr.Message
 				f.commit = removing(s, func(_ *dsr.StoreChange, own []dsr.Message) { left = append(left, own...) })
@@ -155,16 +150,6 @@ func brokenOutboxRequests() map[string]faults {
 				f.messages = func(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
 					list, err := s.Messages(ctx, q)
 					return slices.DeleteFunc(list, func(m dsr.Message) bool { return gone && m.RequestID == "" }), err
-				}
-			}),
-			"changes of them are compared": over(func(s *memory.Store, f *fake) {
-				f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
-					for _, m := range ch.Messages {
-						if ch.Remove && versionOf(s, m.Message.ID) != m.ExpectVersion {
-							return dsr.ErrConflict
-						}
-					}
-					return s.Commit(ctx, ch)
 				}
 			}),
 		},

@@ -80,26 +80,15 @@ func brokenOutboxWrites() map[string]faults {
 				}
 				return s.SaveMessages(ctx, changes)
 			}),
+			"what is not there need not be removed": putting(func(ctx context.Context, s *memory.Store, changes []dsr.MessageChange) error {
+				return s.SaveMessages(ctx, slices.DeleteFunc(changes, func(ch dsr.MessageChange) bool {
+					return ch.Remove && ch.ExpectVersion == 0 && versionOf(s, ch.Message.ID) == 0
+				}))
+			}),
 			"a removal of nothing is passed over": putting(func(ctx context.Context, s *memory.Store, changes []dsr.MessageChange) error {
 				return s.SaveMessages(ctx, slices.DeleteFunc(changes, func(ch dsr.MessageChange) bool {
 					return ch.Remove && versionOf(s, ch.Message.ID) == 0
 				}))
-			}),
-			"a removal of nothing is an error": putting(func(ctx context.Context, s *memory.Store, changes []dsr.MessageChange) error {
-				for _, ch := range changes {
-					if ch.Remove && ch.ExpectVersion == 0 {
-						return dsr.ErrConflict
-					}
-				}
-				return s.SaveMessages(ctx, changes)
-			}),
-			"a removal of nothing needs a request": putting(func(ctx context.Context, s *memory.Store, changes []dsr.MessageChange) error {
-				for _, ch := range changes {
-					if ch.Message.RequestID == "r9" {
-						return dsr.ErrNotFound
-					}
-				}
-				return s.SaveMessages(ctx, changes)
 			}),
 			"an error of its own": putting(func(ctx context.Context, s *memory.Store, changes []dsr.MessageChange) error {
 				if s.SaveMessages(ctx, changes) != nil {

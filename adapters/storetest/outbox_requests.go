@@ -9,7 +9,7 @@ import (
 	"github.com/godsr/dsr"
 )
 
-func messageOfNone(ctx context.Context, s dsr.Store) error {
+func messagesOfNobody(ctx context.Context, s dsr.Store) error {
 	m, n := message("m", "r1"), message("n", "")
 	if err := s.SaveMessages(ctx, put(m, n)); err != nil {
 		return err
@@ -124,12 +124,8 @@ func messagesRemoved(ctx context.Context, s dsr.Store) error {
 	if err := s.SaveMessages(ctx, put(message("later", "r1"), none)); err != nil {
 		return err
 	}
-	// Changes of messages that vanish anyway are passed over, whatever they
-	// expect, also when the removal comes again.
 	for range 2 {
-		ch := removal("r1", 1)
-		ch.Messages = put(message("with the removal", "r1"), next(next(own)))
-		if err := s.Commit(ctx, ch); err != nil {
+		if err := s.Commit(ctx, removal("r1", 1)); err != nil {
 			return fmt.Errorf("remove a request with its messages: %w", err)
 		}
 		if err := errors.Join(expectGone(ctx, s, "r1"), expectMessages(ctx, s, stays, none)); err != nil {

@@ -62,7 +62,7 @@ func Checks() []Check {
 		{"messages atomic", "of a list of changes to messages all are saved, in their order, or none", on(messagesAtomic, "r1")},
 		{"message conflict", "a change of a message that expects another version than the stored one is refused with ErrConflict", on(messageConflict, "r1")},
 		{"one message winner", "of many changes of a message that expect the same version, exactly one is saved", on(oneMessageWinner, "r1")},
-		{"message of none", "a message of a request that there is not is refused with ErrNotFound", on(messageOfNone, "r1")},
+		{"messages of nobody", "a message of a request that there is not is refused with ErrNotFound", on(messagesOfNobody, "r1")},
 		{"no orphans", "a message that is saved while its request is removed is refused, or gone with it", on(noOrphans)},
 		{"messages with the request", "messages are stored with the change of their request, or nothing is; those of others are refused", on(messagesWithRequest)},
 		{"messages removed", "the messages of a request vanish with it, and no others do", on(messagesRemoved)},

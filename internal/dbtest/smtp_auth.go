@@ -101,7 +101,7 @@ func (x *xoauth2Server) Next(response []byte) (challenge []byte, done bool, err 
 	}
 	x.refused = x.login(strings.TrimPrefix(fields[0], "user="), strings.TrimPrefix(fields[1], "auth=Bearer "))
 	if x.refused != nil {
-		return []byte(`{"status":"401"}`), false, nil
+		challenge = []byte(`{"status":"401"}`)
 	}
-	return nil, true, nil
+	return challenge, x.refused == nil, nil
 }

@@ -67,6 +67,9 @@ func (s *smtpSession) Mail(from string, opts *smtp.MailOptions) error {
 	if failing, _ := s.server.failing(SMTPRefuseSender, ""); failing {
 		return refusal(550, smtp.EnhancedCode{5, 7, 60}, from)
 	}
+	if s.from != "" { // RFC 5321, 3.3
+		return refusal(503, smtp.EnhancedCode{5, 5, 1}, from)
+	}
 	s.from, s.utf8 = from, opts.UTF8
 	return nil
 }

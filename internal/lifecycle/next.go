@@ -241,7 +241,7 @@ func (ch *Change) apply(old *State, e *Event) {
 	case Resubmit:
 		ch.Restart = true
 		*s = State{
-			Status: s.Status, Flow: s.Flow, SubmittedAt: e.At, VerifiedAt: s.VerifiedAt, Fresh: true,
+			Status: s.Status, Flow: s.Flow, SubmittedAt: e.At, VerifiedAt: s.VerifiedAt, Fresh: true, Round: s.Round + 1,
 		}
 		ch.Things = []Thing{Collected, Journal}
 	case Delete:

@@ -34,6 +34,8 @@ type State struct {
 	Repeats string `json:"repeats,omitempty"`
 	// Answers are those of the pre-approval checks.
 	Answers map[string]bool `json:"answers,omitempty"`
+	// Round counts how often it was begun anew by Resubmit.
+	Round int `json:"round,omitempty"`
 	// Erasing is set once a row may have been changed.
 	Erasing bool `json:"erasing,omitempty"`
 	// Awaits names what others have to answer before the work goes on.

@@ -20,11 +20,11 @@ func TestRefusedMessages(t *testing.T) {
 	create(t, s, dsr.Record{ID: "r1"})
 	const text = " holds a zero byte or is no UTF-8, which PostgreSQL cannot store"
 	for want, m := range map[string]dsr.Message{
-		"pgstore: a message without an ID cannot be stored":                   {Version: 1},
-		`pgstore: message "m": version 2 cannot follow version 0: want 1`:     {ID: "m", Version: 2},
-		`pgstore: message "m\x00": its ID` + text:                             {ID: "m\x00", Version: 1},
-		`pgstore: message "m": its request` + text:                            {ID: "m", Version: 1, RequestID: "\xff"},
-		`pgstore: message "m": its request "r9" is not there: dsr: not found`: {ID: "m", Version: 1, RequestID: "r9"},
+		"pgstore: a message without an ID cannot be stored":               {Version: 1},
+		`pgstore: message "m": version 2 cannot follow version 0: want 1`: {ID: "m", Version: 2},
+		`pgstore: message "m\x00": its ID` + text:                         {ID: "m\x00", Version: 1},
+		`pgstore: message "m": its ID of a request` + text:                {ID: "m", Version: 1, RequestID: "\xff"},
+		`pgstore: message "m": there is no request "r9": dsr: not found`:  {ID: "m", Version: 1, RequestID: "r9"},
 	} {
 		require.EqualError(t, s.SaveMessages(t.Context(), []dsr.MessageChange{{Message: m}}), want)
 	}
@@ -48,7 +48,7 @@ func TestRefusedMessages(t *testing.T) {
 func TestMessageMeetsRemoval(t *testing.T) {
 	t.Parallel()
 	for want, ch := range map[string]dsr.MessageChange{
-		"pgstore: its request was removed meanwhile: dsr: not found":                             message("new", 1),
+		`pgstore: message "new": there is no request "r1": dsr: not found`:                       message("new", 1),
 		`pgstore: message "old": it is not at version 1: dsr: the request was changed meanwhile`: message("old", 2),
 	} {
 		t.Run(ch.Message.ID, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"testing"
 
 	"github.com/emersion/go-msgauth/dkim"
@@ -26,13 +27,16 @@ func TestDKIM(t *testing.T) {
 		}
 		server, n := start(t, nil, func(o *smtp.Options) {
 			o.Sign = func(message []byte) ([]byte, error) {
+				if !bytes.HasSuffix(message, []byte("\r\n")) {
+					return nil, errors.New("the last line does not end")
+				}
 				var signed bytes.Buffer
 				err := dkim.Sign(&signed, bytes.NewReader(message), signature)
 				return signed.Bytes(), err
 			}
 		})
 		plain, hostile := notice(ada), notice(ada)
-		plain.HTML = ""
+		plain.Text, plain.HTML = "no end of the line", ""
 		hostile.ID = "n-2"
 		hostile.Subject = "Grüße  an\r\nalle"
 		hostile.Text = "a \n.\n..\n\n\n" + "lone\rcr \t\n\n\n"

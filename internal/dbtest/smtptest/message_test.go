@@ -2,6 +2,7 @@ package smtptest_test
 
 import (
 	"context"
+	"fmt"
 	"net/mail"
 	"strings"
 	"testing"
@@ -98,6 +99,24 @@ func TestLinesOnTheWire(t *testing.T) {
 		require.LessOrEqual(t, len(line), 80, line)
 		require.True(t, strings.HasSuffix(line, "\r\n"))
 		require.NotContains(t, strings.TrimSuffix(line, "\r\n"), "\r")
+	}
+}
+
+// Lines are folded at blanks, none of which may be lost or added.
+func TestLongSubjects(t *testing.T) {
+	t.Parallel()
+	server, n := start(t, nil, nil)
+	subjects := []string{"", " ", " a", "a ", "=?UTF-8?B?QQ==?=", strings.Repeat("ü", 300)}
+	for width := range 12 {
+		subjects = append(subjects, strings.Repeat(strings.Repeat("w", width)+"  ", 30)+"end", strings.Repeat(strings.Repeat("w", width+1)+" ", 30)+"end")
+	}
+	for i, subject := range subjects {
+		one := notice(ada)
+		one.ID, one.Subject = fmt.Sprintf("n-%d", i), subject
+		require.NoError(t, n.Notify(t.Context(), one))
+	}
+	for i, m := range all(t, server) {
+		require.Equal(t, subjects[i], m.subject)
 	}
 }
 

@@ -35,11 +35,23 @@ func TestOneOfSeveralFails(t *testing.T) {
 			t.Parallel()
 			server, n := start(t, nil, nil)
 			server.Fail(c.fault, second)
-			err := n.Notify(t.Context(), notice(ada, second, third))
+			err := n.Notify(t.Context(), notice(ada, ada, second, third))
 			require.Equal(t, c.text, says(t, server, err))
 			require.ErrorIs(t, err, c.kind)
 			require.Equal(t, c.taken, recipientsOf(all(t, server)))
 		})
+	}
+}
+
+// What may pass counts more than what will not: the notice must come again.
+func TestOneIsRefusedAndOneDeferred(t *testing.T) {
+	t.Parallel()
+	server, n := start(t, &dbtest.SMTPOptions{NoUTF8: true}, nil)
+	server.Fail(dbtest.SMTPDeferRecipient, second)
+	for _, to := range [][]string{{"jürgen@example.com", second}, {second, "jürgen@example.com"}} {
+		err := n.Notify(t.Context(), notice(to...))
+		require.ErrorIs(t, err, dsr.ErrUnavailable)
+		require.NotErrorIs(t, err, dsr.ErrRejected)
 	}
 }
 

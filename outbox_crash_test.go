@@ -1,0 +1,191 @@
+package dsr_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/godsr/dsr"
+)
+
+// mortal is the store and the notifier of a process that is killed at its n-th
+// call of either: before the call, or when it is done and not answered yet.
+type mortal struct {
+	dsr.Store
+	notifier dsr.Notifier
+	process  *process
+
+	mu    sync.Mutex
+	calls int
+	die   int // 0 for never
+	after bool
+}
+
+// call makes a call, or dies.
+func (m *mortal) call(do func() error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.process.check(); err != nil {
+		return err
+	}
+	m.calls++
+	if m.calls != m.die {
+		return do()
+	}
+	if m.after {
+		_ = do()
+	}
+	m.process.dead.Store(true)
+	return errKilled
+}
+
+func (m *mortal) Commit(ctx context.Context, ch *dsr.StoreChange) error {
+	return m.call(func() error { return m.Store.Commit(ctx, ch) })
+}
+
+func (m *mortal) SaveMessages(ctx context.Context, changes []dsr.MessageChange) error {
+	return m.call(func() error { return m.Store.SaveMessages(ctx, changes) })
+}
+
+func (m *mortal) Messages(ctx context.Context, q dsr.MessageQuery) (list []dsr.Message, err error) {
+	err = m.call(func() (err error) { list, err = m.Store.Messages(ctx, q); return err })
+	return list, err
+}
+
+func (m *mortal) Request(ctx context.Context, id string) (rec *dsr.Record, err error) {
+	err = m.call(func() (err error) { rec, err = m.Store.Request(ctx, id); return err })
+	return rec, err
+}
+
+func (m *mortal) Requests(ctx context.Context, q dsr.RecordQuery) (list []*dsr.Record, err error) {
+	err = m.call(func() (err error) { list, err = m.Store.Requests(ctx, q); return err })
+	return list, err
+}
+
+func (m *mortal) Notify(ctx context.Context, n dsr.Notice) error {
+	return m.call(func() error { return m.notifier.Notify(ctx, n) })
+}
+
+// live lets processes work on an office until all is done: the first dies at its
+// n-th call. step does what comes next, and reports whether something did; a
+// process that died in it is followed by another, three minutes later. It
+// returns how many calls the first one made.
+func live(t testing.TB, o *office, die int, after bool, step func(e *dsr.Engine) (bool, error)) (calls int) {
+	t.Helper()
+	first := true
+	for life := 1; ; life++ {
+		require.Less(t, life, 4, "processes die without being killed")
+		c := o.config
+		p := &process{}
+		m := &mortal{Store: c.Store, notifier: o.notifier, process: p, die: die, after: after}
+		c.Store, c.Notifier, c.Connections = m, m, slices.Clone(c.Connections)
+		c.Connections[0].Connector = &dyingConnector{o.db(), p}
+		c.Destinations = map[string]dsr.Destination{"folder": {Storage: &dyingDestination{o.packages, p}}}
+		e := newEngine(t, c)
+		for {
+			more, err := step(e)
+			if p.dead.Load() {
+				break
+			}
+			require.NoError(t, err)
+			if !more {
+				if first {
+					return m.calls
+				}
+				return calls
+			}
+		}
+		if first {
+			first, calls, die = false, m.calls, 0
+		}
+		o.clock.add(3 * time.Minute)
+	}
+}
+
+// heard lists what arrived, each notice once. One that came again must be as it
+// was before.
+func heard(t testing.TB, o *office) []string {
+	t.Helper()
+	seen := map[string]string{}
+	var lines []string
+	for _, n := range o.notifier.Notices() {
+		content := fmt.Sprint(toldLine(&n), n.Code, n.Subject, n.Text, n.HTML, n.At, len(n.People), n.Links)
+		for _, ids := range n.People {
+			content += strings.Join(ids["email"], ",")
+		}
+		if before, again := seen[n.ID]; again {
+			require.Equal(t, before, content, "%s came again", n.ID)
+			continue
+		}
+		seen[n.ID] = content
+		lines = append(lines, toldLine(&n))
+	}
+	return lines
+}
+
+// Wherever in its life a process is killed, every notice arrives, under one ID.
+func TestKilledAnywhereNoNoticeIsLost(t *testing.T) {
+	t.Parallel()
+	begun := func() *office {
+		o := linked(t, func(c *dsr.Config) {
+			c.Flow = dsr.Flow{VerifyIdentity: true, CodeTTL: time.Hour, Approval: true, Finalization: true, Timeframe: 24 * time.Hour}
+		})
+		return o
+	}
+	// step does the next thing that a host, a data subject and a clerk do.
+	step := func(o *office) func(e *dsr.Engine) (bool, error) {
+		return func(e *dsr.Engine) (bool, error) {
+			if _, err := e.Messages().Send(t.Context()); err != nil {
+				return true, err
+			}
+			r := e.Requests()
+			req, err := o.Get(t.Context(), "r1")
+			switch {
+			case errors.Is(err, dsr.ErrNotFound):
+				s := submission("both", "ada@example.com")
+				_, err = r.Submit(t.Context(), s)
+			case err != nil:
+			case req.Status == dsr.StatusUnverified:
+				_, err = r.Verify(t.Context(), "r1", o.code(t))
+			case req.Status == dsr.StatusPending && req.DeadlineAt.Before(begin.AddDate(0, 1, 0)):
+				_, err = r.Extend(t.Context(), "r1", begin.AddDate(0, 2, 0), dsr.By{Reason: "much to do"})
+			case req.Status == dsr.StatusPending:
+				_, err = r.Approve(t.Context(), "r1", clerk)
+			case req.Status == dsr.StatusRequiresFinalization:
+				_, err = r.Finalize(t.Context(), "r1", clerk)
+			case req.Status == dsr.StatusComplete:
+				return false, nil
+			default:
+				_, err = r.Advance(t.Context(), "r1")
+			}
+			return true, err
+		}
+	}
+	o := begun()
+	o.config.NewID = func() string { return "r1" }
+	calls := live(t, o, 0, false, step(o))
+	want := heard(t, o)
+	require.Equal(t, []string{
+		"received to ada@example.com deadline=2030-01-03", "verify to ada@example.com deadline=2030-01-03 code for=1h0m0s",
+		"extended to ada@example.com reason=much to do deadline=2030-03-02", "approved to ada@example.com deadline=2030-03-02",
+		"finalization required deadline=2030-03-02", "complete to ada@example.com packages=r1.json deadline=2030-03-02",
+	}, want)
+	require.Greater(t, calls, 50)
+	for _, after := range []bool{false, true} {
+		for die := 1; die <= calls; die++ {
+			o := begun()
+			o.config.NewID = func() string { return "r1" }
+			live(t, o, die, after, step(o))
+			require.Equal(t, want, heard(t, o), "killed at call %d, done: %t", die, after)
+			require.Empty(t, o.outbox(t, ""))
+			o.sound(t)
+		}
+	}
+}
