@@ -189,3 +189,74 @@ func TestKilledAnywhereNoNoticeIsLost(t *testing.T) {
 		}
 	}
 }
+
+// Wherever a process is killed that asks vendors, each request is asked about in
+// one message for each vendor, which comes again as it was.
+func TestKilledAnywhereVendorsAreAskedOnce(t *testing.T) {
+	t.Parallel()
+	waiting := func() *office {
+		o := selling(t, thursdays, daily)
+		o.sendAt(t, begin)
+		for _, who := range []string{"ada@example.com", "bob@example.com"} {
+			o.submitted(t, submission("erase", who))
+		}
+		o.clock.add(on(3, 13).Sub(begin)) // both vendors' time has come
+		return o
+	}
+	step := func(o *office) func(e *dsr.Engine) (bool, error) {
+		return func(e *dsr.Engine) (bool, error) {
+			more := false
+			for _, id := range []string{"r1", "r2"} {
+				req, err := o.Get(t.Context(), id)
+				require.NoError(t, err)
+				if req.Status == dsr.StatusPendingExternal {
+					more = true
+					_, err = e.Vendors().Confirm(t.Context(), id, "crm", clerk)
+				} else if req.Status != dsr.StatusComplete {
+					more = true
+					_, err = e.Requests().Advance(t.Context(), id)
+				}
+				if err != nil {
+					return true, err
+				}
+			}
+			_, err := e.Messages().Send(t.Context())
+			return more, err
+		}
+	}
+	check := func(o *office) {
+		arrived := heard(t, o)
+		slices.Sort(arrived)
+		require.Equal(t, []string{
+			"complete to ada@example.com", "complete to bob@example.com", "erase", "erase", "received to ada@example.com", "received to bob@example.com",
+		}, arrived)
+		asks := o.asks(t)
+		slices.Sort(asks)
+		require.Equal(t, []string{
+			"ads ads <erase@ads.example>: ada@example.com bob@example.com", "crm CRM Ltd <privacy@crm.example>: ada@example.com bob@example.com",
+		}, slices.Compact(asks))
+		messages := map[string]string{}
+		for _, n := range o.notifier.Notices() {
+			if n.Vendor != nil {
+				messages[n.Vendor.Key] = n.ID
+			}
+		}
+		for _, id := range []string{"r1", "r2"} {
+			for _, v := range o.requireStatus(t, id, dsr.StatusComplete).Vendors {
+				require.Equal(t, messages[v.Vendor], v.Message)
+			}
+		}
+		o.sound(t)
+	}
+	o := waiting()
+	calls := live(t, o, 0, false, step(o))
+	check(o)
+	require.Greater(t, calls, 70)
+	for _, after := range []bool{false, true} {
+		for die := 1; die <= calls; die++ {
+			o := waiting()
+			live(t, o, die, after, step(o))
+			check(o)
+		}
+	}
+}
