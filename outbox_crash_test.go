@@ -133,8 +133,11 @@ func heard(t testing.TB, o *office) []string {
 // Wherever in its life a process is killed, every notice arrives, under one ID.
 func TestKilledAnywhereNoNoticeIsLost(t *testing.T) {
 	t.Parallel()
+	texts, err := dsr.NewTexts(nil) // once, which is faster
+	require.NoError(t, err)
 	begun := func() *office {
 		o := linked(t, func(c *dsr.Config) {
+			c.Texts = texts
 			c.Flow = dsr.Flow{VerifyIdentity: true, CodeTTL: time.Hour, Approval: true, Finalization: true, Timeframe: 24 * time.Hour}
 		})
 		return o
@@ -194,8 +197,10 @@ func TestKilledAnywhereNoNoticeIsLost(t *testing.T) {
 // one message for each vendor, which comes again as it was.
 func TestKilledAnywhereVendorsAreAskedOnce(t *testing.T) {
 	t.Parallel()
+	texts, err := dsr.NewTexts(nil) // once, which is faster
+	require.NoError(t, err)
 	waiting := func() *office {
-		o := selling(t, thursdays, daily)
+		o := newOffice(t, dsr.Flow{}, func(c *dsr.Config) { c.Vendors, c.Texts = []dsr.Vendor{thursdays, daily}, texts })
 		o.sendAt(t, begin)
 		for _, who := range []string{"ada@example.com", "bob@example.com"} {
 			o.submitted(t, submission("erase", who))
