@@ -80,7 +80,8 @@ func (r *run) askStep(ctx context.Context, s *step) (out graph.Outcome, err erro
 	case TaskOpen:
 		out.State, out.Message = graph.Suspended, "waits for people"
 	case TaskSkipped:
-		out.State, out.Message = graph.Done, "skipped by a person, who gave a reason"
+		out.State = graph.Done
+		out.Message = strings.TrimSuffix("skipped by a person, who gave a reason; "+out.Message, "; ")
 		err = r.writeAnswer(ctx, s, nil, nil)
 	default:
 		out.State, out.Rows = graph.Done, 1
@@ -149,7 +150,7 @@ func (r *run) question(ctx context.Context, s *step, action graph.Action, inputs
 			q.Fields = append(q.Fields, f.Path.String())
 		}
 	} else {
-		q.Fields = slices.Clone(s.columns)
+		q.Fields = s.wanted()
 	}
 	spec, err := ask(ctx, s.conn.asker, q)
 	if err != nil {
@@ -166,6 +167,16 @@ func (r *run) question(ctx context.Context, s *step, action graph.Action, inputs
 	}
 	t := &paperTask{Action: action, Collection: s.Address(), State: TaskOpen, Spec: *spec}
 	return t, "", t.setInputs(inputs)
+}
+
+// wanted are the columns that are handed over, or passed on to other
+// collections. What is only erased nobody has to tell.
+func (s *step) wanted() []string {
+	return slices.DeleteFunc(slices.Clone(s.columns), func(column string) bool {
+		is := func(path graph.Path) bool { return path.Column() == column }
+		return !slices.ContainsFunc(s.Access, func(sel graph.Selection) bool { return slices.ContainsFunc(sel.Fields, is) }) &&
+			!slices.ContainsFunc(s.feeds, func(f feed) bool { return slices.ContainsFunc(f.from, is) })
+	})
 }
 
 func ask(ctx context.Context, asker Asker, q *Question) (spec *TaskSpec, err error) {

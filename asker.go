@@ -40,8 +40,9 @@ type Question struct {
 	// Inputs are the values that the collection's references and identities
 	// fed, distinct.
 	Inputs []QuestionInput
-	// Fields are the columns that the plan selects: those to be handed
-	// over or passed on, or to be erased.
+	// Fields are what the plan wants: for access the columns that are to be
+	// handed over, or passed on to other collections; for erasure the paths
+	// of the fields that are to be erased, none where whole rows are.
 	Fields []string
 }
 

@@ -2,6 +2,7 @@ package dsr
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/godsr/dsr/graph"
@@ -17,21 +18,11 @@ func (r *run) askErasures(ctx context.Context) (waits bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	open := false
-	for id, t := range p.Tasks {
-		if t.Action != graph.Erasure {
-			continue
-		}
-		open = open || t.State == TaskOpen
-		if out := r.results.collection(t.Collection); out != nil && t.State != TaskOpen {
-			out.Targeted, out.Masked, out.Message = 1, 0, "answered by a person, but not confirmed as erased: task "+id
-			if t.confirmed() {
-				out.Masked, out.Message = 1, "erased by a person"
-			}
-		}
-	}
+	open := slices.ContainsFunc(slices.Collect(maps.Values(p.Tasks)), func(t *paperTask) bool {
+		return t.Action == graph.Erasure && t.State == TaskOpen
+	})
 	if !open {
-		return false, nil
+		return false, r.tellErasures(ctx, p)
 	}
 	return true, r.commit(ctx, func(d *draft) error {
 		awaits, err := r.keepTasks(ctx, d, func(t *paperTask) bool { return t.Action == graph.Erasure })
@@ -42,6 +33,45 @@ func (r *run) askErasures(ctx context.Context) (waits bool, err error) {
 			return err
 		}
 		return d.move(ctx, lifecycle.Event{Kind: lifecycle.AskPerson, Awaits: awaits}, By{}, nil)
+	})
+}
+
+// tellErasures puts into the outcomes, the log and the audit trail what people
+// said of what they were to erase, once.
+func (r *run) tellErasures(ctx context.Context, p *papers) error {
+	var facts []fact
+	var events []Event
+	for _, id := range slices.Sorted(maps.Keys(p.Tasks)) {
+		t := p.Tasks[id]
+		s := r.index[t.Collection]
+		if t.Action != graph.Erasure || s == nil {
+			continue
+		}
+		out := r.results.collection(t.Collection)
+		if out.Targeted > 0 { // told before
+			continue
+		}
+		out.Targeted, out.Message = 1, "answered by a person, but not confirmed as erased: task "+id
+		kind := "not confirmed as erased"
+		if t.confirmed() {
+			kind, out.Masked, out.Message = "erased by a person", 1, "erased by a person"
+		}
+		facts = append(facts, fact{kind, map[string]string{"collection": t.Collection.String(), "task": id}})
+		e := s.line(kind, logComplete, graph.Erasure)
+		e.Rows, e.Fields = out.Masked, s.erased()
+		events = append(events, e)
+	}
+	if len(facts) == 0 {
+		return nil
+	}
+	return r.commit(ctx, func(d *draft) error {
+		for _, f := range facts {
+			if err := d.note(ctx, f.action, "", f.details); err != nil {
+				return err
+			}
+		}
+		d.event(events...)
+		return r.setResults(d)
 	})
 }
 

@@ -62,7 +62,7 @@ func (e *Engine) dispatch(ctx context.Context, m *Message, l *letter, secret let
 		}
 		return done, e.sendNotice(ctx, n)
 	case letterHook:
-		return done, e.callOneWay(ctx, m, l, rec)
+		return e.callFromOutbox(ctx, m, l, rec)
 	case letterReminder:
 		return e.remind(ctx, m, l, rec)
 	case letterDigest:
@@ -115,7 +115,7 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 			}
 			ch.Message.DueAt = e.standingTime(l)
 		}
-		done.also = append(done.also, e.parked(&m, l, now)...)
+		done.also = append(done.also, e.parked(&m, l)...)
 	}
 	if err := l.into(&ch.Message); err != nil {
 		return err

@@ -75,7 +75,7 @@ func (r *run) tellHook(ctx context.Context, h Hooking, phase HookPhase) error {
 		if err := d.note(ctx, "hook told", "", map[string]string{"hook": h.Hook, "phase": string(phase)}); err != nil {
 			return err
 		}
-		return d.postHook(ctx, h.Hook, phase)
+		return d.postHook(ctx, h.Hook, phase, time.Time{})
 	})
 }
 
@@ -148,6 +148,9 @@ func (r *run) keepAnswer(ctx context.Context, d *draft, out HookOutcome, ids Ide
 		return err
 	}
 	if out.Halted {
+		if err := d.postHook(ctx, out.Hook, out.Phase, d.now.Add(tokenFor)); err != nil {
+			return err
+		}
 		return d.move(ctx, lifecycle.Event{Kind: lifecycle.Pause, Awaits: []string{awaitHook(out.Hook)}}, By{}, map[string]string{"hook": out.Hook})
 	}
 	if d.state.Wait == nil {

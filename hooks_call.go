@@ -22,6 +22,22 @@ type letterCall struct {
 	Phase HookPhase `json:"phase"`
 	// Round is the one of the request that it belongs to.
 	Round int `json:"round,omitempty"`
+	// Until is when the token of a call has expired that is to be answered
+	// later. Then operators are told.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// awaited reports whether a request still waits for the answer of a call.
+func (c *letterCall) awaited(rec *Record) bool {
+	state, err := rec.state()
+	if err != nil || !rec.DeletedAt.IsZero() || state.Round != c.Round {
+		return false
+	}
+	if c.Phase == HookBefore {
+		return slices.Contains(state.Awaits, awaitHook(c.Hook))
+	}
+	_, answered := state.Answers[c.Hook]
+	return rec.Status == StatusAwaitingPreApproval && !answered
 }
 
 // hookCallID names the call of a two-way hook, however often it is made.
@@ -102,10 +118,15 @@ func copied(ids Identities) Identities {
 	return ids
 }
 
-// postHook puts the call of a hook into the outbox.
-func (d *draft) postHook(ctx context.Context, key string, phase HookPhase) error {
-	l := letter{Kind: letterHook, Hook: &letterCall{Hook: key, Phase: phase, Round: d.state.Round}}
-	return d.post(ctx, &l, letterSecret{}, d.now)
+// postHook puts the call of a hook into the outbox; with a time, that one is to
+// answer until then.
+func (d *draft) postHook(ctx context.Context, key string, phase HookPhase, until time.Time) error {
+	l := letter{Kind: letterHook, Hook: &letterCall{Hook: key, Phase: phase, Round: d.state.Round, Until: until}}
+	due := d.now
+	if !until.IsZero() {
+		due = until
+	}
+	return d.post(ctx, &l, letterSecret{}, due)
 }
 
 // askApproval puts the hooks among the pre-approval checks into the outbox, of a
@@ -116,71 +137,76 @@ func (d *draft) askApproval(ctx context.Context) error {
 			continue
 		}
 		d.event(Event{Kind: "hook told", Message: string(HookPreApproval) + " hook " + check})
-		if err := d.postHook(ctx, check, HookPreApproval); err != nil {
+		if err := d.postHook(ctx, check, HookPreApproval, time.Time{}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// callOneWay calls a hook of the outbox: one that nothing waits for, or that
-// approves.
-func (e *Engine) callOneWay(ctx context.Context, m *Message, l *letter, rec *Record) error {
-	approving := l.Hook.Phase == HookPreApproval
-	state, err := rec.state()
-	if err != nil {
-		return err
-	}
-	if !rec.DeletedAt.IsZero() || approving && !awaitsCheck(rec.Status, state.Round, state.Answers, l.Hook) {
-		return errOutdated
+// callFromOutbox calls a hook of the outbox: one that nothing waits for, or that
+// approves. Of one that answers later it sees to it that somebody hears when it
+// did not.
+func (e *Engine) callFromOutbox(ctx context.Context, m *Message, l *letter, rec *Record) (done handled, err error) {
+	approving, until := l.Hook.Phase == HookPreApproval, l.Hook.Until
+	switch {
+	case !rec.DeletedAt.IsZero(), (approving || !until.IsZero()) && !l.Hook.awaited(rec):
+		return done, errOutdated
+	case !until.IsZero() && !e.now().Before(until):
+		return handled{also: e.tellOfHook(m, l, "has not answered, and its token has expired")}, nil
+	case !until.IsZero() && !approving:
+		return handled{again: until}, nil
 	}
 	ids, err := newRun(e, rec).identities(ctx)
 	if err != nil {
-		return err
+		return done, err
 	}
 	call := &HookCall{
 		ID: m.ID, Hook: l.Hook.Hook, Phase: l.Hook.Phase, TwoWay: approving,
 		Request: rec.show(&results{}), Actions: slices.Clone(rec.Actions), Identities: ids,
 	}
 	if approving {
-		if call.Token, err = e.hookToken(ctx, rec.ID, l.Hook.Hook, HookPreApproval, state.Round); err != nil {
-			return err
+		if call.Token, err = e.hookToken(ctx, rec.ID, l.Hook.Hook, HookPreApproval, l.Hook.Round); err != nil {
+			return done, err
 		}
 	}
 	answer, err := e.callHook(ctx, call)
 	var failed *hookError
 	switch {
 	case errors.As(err, &failed) && !failed.passing:
-		return fmt.Errorf("%w: %w", ErrRejected, err)
+		return done, fmt.Errorf("%w: %w", ErrRejected, err)
 	case err != nil || !approving:
-		return err
+		return done, err
 	case answer.Halt || len(answer.Identities) > 0:
-		return fmt.Errorf("%w: %w", ErrRejected, &hookError{text: "it answers a pre-approval with a halt or identities"})
-	case answer.Eligible == nil: // later, by the token
-		return nil
+		return done, fmt.Errorf("%w: %w", ErrRejected, &hookError{text: "it answers a pre-approval with a halt or identities"})
+	case answer.Eligible == nil:
+		l.Hook.Until = e.now().Add(tokenFor)
+		return handled{again: l.Hook.Until}, nil
 	}
-	_, err = e.requests.answerCheck(ctx, rec.ID, l.Hook.Hook, state.Round, *answer.Eligible)
+	_, err = e.requests.answerCheck(ctx, rec.ID, l.Hook.Hook, l.Hook.Round, *answer.Eligible)
 	if errors.Is(err, ErrConflict) || errors.Is(err, ErrDeleted) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrToken) {
-		return errOutdated // a person decided meanwhile, or it begins anew
+		err = errOutdated // a person decided meanwhile, or it begins anew
 	}
-	return err
-}
-
-// awaitsCheck reports whether a request still waits for an answer.
-func awaitsCheck(status Status, round int, answers map[string]bool, c *letterCall) bool {
-	_, answered := answers[c.Hook]
-	return status == StatusAwaitingPreApproval && round == c.Round && !answered
+	return done, err
 }
 
 // parked tells operators of a call that will not be made again by itself.
-func (e *Engine) parked(m *Message, l *letter, now time.Time) []MessageChange {
-	if l.Hook == nil || e.config.Notifier == nil {
+func (e *Engine) parked(m *Message, l *letter) []MessageChange {
+	if l.Hook == nil {
 		return nil
 	}
-	text := letterText{Kind: NoticeInput, At: now, Message: fmt.Sprintf("%s hook %s was called in vain: %s", l.Hook.Phase, l.Hook.Hook, l.Failure)}
+	return e.tellOfHook(m, l, "was called in vain: "+l.Failure)
+}
+
+// tellOfHook puts a notice of a call of the outbox to operators beside it.
+func (e *Engine) tellOfHook(m *Message, l *letter, what string) []MessageChange {
+	if e.config.Notifier == nil {
+		return nil
+	}
+	text := letterText{Kind: NoticeInput, At: e.now(), Message: fmt.Sprintf("%s hook %s %s", l.Hook.Phase, l.Hook.Hook, what)}
 	data, err := json.Marshal(&letter{Kind: letterNotice, Notice: &text})
-	if err != nil { // it holds nothing but text
+	if err != nil { // it holds nothing but text and a time
 		return nil
 	}
-	return []MessageChange{{Message: Message{ID: fmt.Sprintf("%s.%d", m.ID, m.Version), Version: 1, RequestID: m.RequestID, DueAt: now, Data: data}}}
+	return []MessageChange{{Message: Message{ID: fmt.Sprintf("%s.%d", m.ID, m.Version), Version: 1, RequestID: m.RequestID, DueAt: text.At, Data: data}}}
 }
