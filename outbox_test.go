@@ -127,6 +127,11 @@ func TestSendWithoutRun(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, next)
 	require.ElementsMatch(t, []string{"r1 received", "r1 verify"}, o.notices())
+	for _, n := range o.notifier.Notices() {
+		if n.Kind == dsr.NoticeVerify {
+			require.Contains(t, n.Text, "9 minutes", "it says how long the code is good still")
+		}
+	}
 	_, err = o.Verify(t.Context(), "r1", o.code(t))
 	require.NoError(t, err)
 }
