@@ -72,7 +72,7 @@ func TestNoticesAreTriedAgain(t *testing.T) {
 		o.notifier.Fail(f.fail, nil)
 		runEngine(t, o.engine)
 		o.submitted(t, submission("access", "ada@example.com"))
-		elapse(2 * time.Hour)
+		settle(2 * time.Hour)
 		require.Equal(t, []string{"r1.1.1"}, slices.Compact(slices.Clone(f.list)))
 		var longest time.Duration
 		for i := range f.at[1:] {
@@ -100,7 +100,7 @@ func TestNoticesAreTriedAgain(t *testing.T) {
 		f.list = nil
 		o.notifier.Fail(f.fail, nil)
 		o.done(t, o.Deny, "r1", dsr.StatusDenied)
-		elapse(time.Hour)
+		settle(time.Hour)
 		require.Equal(t, []string{"r1.2.1"}, f.list, "what is refused for good is tried once")
 		require.Equal(t, []string{"r1.2.1 notice denied refused (1: refused for good)"}, o.outboxNow(t))
 		require.NoError(t, o.engine.Messages().Discard(t.Context(), "r1.2.1"))
