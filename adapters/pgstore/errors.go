@@ -6,16 +6,14 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/godsr/dsr"
 )
 
 // SQLSTATEs that are looked at.
 const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
+	foreignKeyViolation  = "23503"
 	undefinedColumn      = "42703"
-	noParent             = "23503"
 	insufficientRight    = "42501"
 	undefinedTable       = "42P01"
 	undefinedSchema      = "3F000"
@@ -46,6 +44,12 @@ func transient(err error) bool {
 	return pgconn.SafeToRetry(err)
 }
 
+// orphan reports whether a row names a request that there is not.
+func orphan(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == foreignKeyViolation
+}
+
 // hookError is what [Options.InTx] returned.
 type hookError struct{ err error }
 
@@ -71,8 +75,6 @@ func plain(err error) error {
 	}
 	reason := "PostgreSQL refused"
 	switch code := refused.Code; {
-	case code == noParent:
-		return fmt.Errorf("its request was removed meanwhile: %w", dsr.ErrNotFound)
 	case code == serializationFailure || code == deadlockDetected:
 		reason = fmt.Sprintf("other transactions came in between %d times", attempts)
 	case code == insufficientRight:

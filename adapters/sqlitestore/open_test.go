@@ -259,3 +259,21 @@ func TestFileSettings(t *testing.T) {
 		"SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%' AND NOT strict").Scan(&loose))
 	require.Zero(t, loose, "every table is strict")
 }
+
+// A file of the first schema is brought to the current one with what it holds.
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "dsr.db")
+	s := openStore(t, path)
+	create(t, s, dsr.Record{ID: "r1"})
+	require.NoError(t, s.Close())
+	db := raw(t, path)
+	execute(t, db, "DROP TABLE messages; PRAGMA user_version = 1")
+	require.NoError(t, db.Close())
+
+	s = openStore(t, path)
+	require.NoError(t, s.SaveMessages(t.Context(), []dsr.MessageChange{{Message: dsr.Message{ID: "m1", Version: 1, RequestID: "r1"}}}))
+	list, err := s.Messages(t.Context(), dsr.MessageQuery{})
+	require.NoError(t, err)
+	require.Equal(t, []dsr.Message{{ID: "m1", Version: 1, RequestID: "r1"}}, list)
+}

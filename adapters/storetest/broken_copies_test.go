@@ -39,6 +39,12 @@ func brokenCopies() map[string]faults {
 				kept := keeping(s, f)
 				f.entries = func(context.Context, string, dsr.AuditPlace, int) ([]dsr.AuditEntry, error) { return kept().Audit, nil }
 			}),
+			"messages are kept": over(func(s *memory.Store, f *fake) {
+				kept := keeping(s, f)
+				f.messages = func(context.Context, dsr.MessageQuery) ([]dsr.Message, error) {
+					return []dsr.Message{kept().Messages[0].Message}, nil
+				}
+			}),
 			"the checkpoint is kept": over(func(s *memory.Store, f *fake) {
 				var kept []dsr.Checkpoint
 				f.save = func(ctx context.Context, c *dsr.Checkpoint) error {
@@ -107,6 +113,10 @@ func brokenCopies() map[string]faults {
 			"the heads are handed out": over(func(s *memory.Store, f *fake) {
 				kept := once(func(ctx context.Context, _ string) ([]dsr.AuditHead, error) { return s.UnsignedHeads(ctx, 0) })
 				f.heads = func(ctx context.Context, _ int) ([]dsr.AuditHead, error) { return kept(ctx, "") }
+			}),
+			"messages are handed out": over(func(s *memory.Store, f *fake) {
+				kept := once(func(ctx context.Context, _ string) ([]dsr.Message, error) { return s.Messages(ctx, dsr.MessageQuery{}) })
+				f.messages = func(ctx context.Context, _ dsr.MessageQuery) ([]dsr.Message, error) { return kept(ctx, "") }
 			}),
 			"the checkpoints are handed out": over(func(s *memory.Store, f *fake) {
 				kept := once(func(ctx context.Context, _ string) ([]dsr.Checkpoint, error) { return s.Checkpoints(ctx, 0, 0) })

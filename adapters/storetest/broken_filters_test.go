@@ -167,7 +167,7 @@ func brokenFilters() map[string]faults {
 			}
 		})
 	}
-	for _, field := range fieldsOf[dsr.Record]("ID", "Plan", "Outcomes", "Keys", "DeletedAt", "AuditSeq", "AuditHash") {
+	for _, field := range fieldsOf[dsr.Record]("ID", "Plan", "Outcomes", "Manual", "Keys", "DeletedAt", "AuditSeq", "AuditHash") {
 		filters["lists are without "+field] = over(func(s *memory.Store, f *fake) {
 			f.requests = func(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record, error) {
 				list, err := s.Requests(ctx, q)

@@ -56,6 +56,7 @@ func brokenWrites() map[string]faults {
 				}
 				return nil
 			}),
+			"messages go first": over(messagesFirst),
 			"the log is written all the same": over(func(s *memory.Store, f *fake) {
 				var late []dsr.Event
 				f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
@@ -100,6 +101,7 @@ func brokenWrites() map[string]faults {
 					return append(list, refused...), err
 				}
 			}),
+			"messages go first": over(messagesFirst),
 			"the log is dropped first": over(func(s *memory.Store, f *fake) {
 				dropped := false
 				f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
@@ -146,6 +148,9 @@ func brokenWrites() map[string]faults {
 					}
 					return s.Commit(ctx, ch)
 				}
+			}),
+			"messages do not look at it": saved(func(ctx context.Context, s *memory.Store, changes []dsr.MessageChange) error {
+				return s.SaveMessages(context.WithoutCancel(ctx), changes)
 			}),
 			"checkpoints do not look at it": over(func(s *memory.Store, f *fake) {
 				f.save = func(ctx context.Context, c *dsr.Checkpoint) error {

@@ -16,6 +16,7 @@ func wholeChange() *dsr.StoreChange {
 		Record: sample("r1"), AppendJournal: chunks(2), Events: events(2),
 		Ticks: []dsr.Tick{{Seq: 2, Counts: dsr.ChunkCounts{Masked: 1}}},
 	}
+	ch.Messages = []dsr.MessageChange{{Message: message("m1", "r1", 1)}}
 	lengthen(ch, 2)
 	return ch
 }
@@ -29,10 +30,11 @@ func expectWhole(ctx context.Context, s dsr.Store) error {
 		return err
 	}
 	short := want.Record
-	short.Plan, short.Outcomes, short.Keys = nil, nil, nil
+	short.Plan, short.Outcomes, short.Manual, short.Keys = nil, nil, nil, nil
 	return errors.Join(
 		expect(ctx, s, want.Record), diff("the list", list, []*dsr.Record{&short}), expectJournal(ctx, s, "r1", want.AppendJournal), expectEvents(ctx, s, "r1", want.Events),
 		expectAudit(ctx, s, "r1", want.Audit), expectHeads(ctx, s, head("r1", 2)), expectCheckpoints(ctx, s, checkpoint(1, head("r1", 1))),
+		expectMessages(ctx, s, message("m1", "r1", 1)),
 	)
 }
 
@@ -86,10 +88,11 @@ func copiesReturned(ctx context.Context, s dsr.Store) error {
 	entries, err4 := s.AuditEntries(ctx, "r1", dsr.AuditPlace{}, 10)
 	heads, err5 := s.UnsignedHeads(ctx, 10)
 	saved, err6 := s.Checkpoints(ctx, 0, 10)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	outbox, err7 := s.Messages(ctx, dsr.MessageQuery{})
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return err
 	}
-	for _, value := range []any{rec, list, journal, log, entries, heads, saved} {
+	for _, value := range []any{rec, list, journal, log, entries, heads, saved, outbox} {
 		spoil(value)
 	}
 	return expectWhole(ctx, s)

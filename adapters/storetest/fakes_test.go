@@ -26,6 +26,8 @@ type fake struct {
 	heads       func(ctx context.Context, limit int) ([]dsr.AuditHead, error)
 	save        func(ctx context.Context, c *dsr.Checkpoint) error
 	checkpoints func(ctx context.Context, after int64, limit int) ([]dsr.Checkpoint, error)
+	saveAll     func(ctx context.Context, changes []dsr.MessageChange) error
+	messages    func(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error)
 }
 
 func (f *fake) Commit(ctx context.Context, ch *dsr.StoreChange) error {
@@ -96,6 +98,20 @@ func (f *fake) Checkpoints(ctx context.Context, after int64, limit int) ([]dsr.C
 		return f.checkpoints(ctx, after, limit)
 	}
 	return f.Store.Checkpoints(ctx, after, limit)
+}
+
+func (f *fake) SaveMessages(ctx context.Context, changes []dsr.MessageChange) error {
+	if f.saveAll != nil {
+		return f.saveAll(ctx, changes)
+	}
+	return f.Store.SaveMessages(ctx, changes)
+}
+
+func (f *fake) Messages(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
+	if f.messages != nil {
+		return f.messages(ctx, q)
+	}
+	return f.Store.Messages(ctx, q)
 }
 
 // over makes a store that is a memory store but for what replace replaces.

@@ -66,6 +66,20 @@ func hostileIDs(ctx context.Context, s dsr.Store) error {
 			return fmt.Errorf("requests %q have the external ID %q, want that one", found, id)
 		}
 	}
+	// IDs of messages are taken as those of requests are.
+	for _, id := range stored {
+		if err := s.SaveMessages(ctx, []dsr.MessageChange{{Message: message(id, id, 1)}}); err != nil {
+			return fmt.Errorf("message %q: %w", id, err)
+		}
+	}
+	for _, id := range stored {
+		if err := errors.Join(
+			expectMessagesOf(ctx, s, dsr.MessageQuery{ID: id}, message(id, id, 1)),
+			expectMessagesOf(ctx, s, dsr.MessageQuery{RequestID: id}, message(id, id, 1)),
+		); err != nil {
+			return err
+		}
+	}
 	return errors.Join(hostilePages(ctx, s, stored), hostileHeads(ctx, s, stored))
 }
 

@@ -30,6 +30,7 @@ func roundTrip(ctx context.Context, s dsr.Store) error {
 	other.Status, other.Stage, other.Failure = dsr.StatusComplete, dsr.StageDone, ""
 	other.UpdatedAt, other.DueAt, other.FailedAt = noon.Add(time.Second), time.Time{}, time.Time{}
 	other.Details, other.State, other.Plan, other.Outcomes = nil, []byte{}, []byte(`[]`), nil
+	other.Manual = nil
 	other.Lookup = [][]byte{[]byte("z"), []byte("a"), []byte("m"), []byte("a")}
 	other.Keys = map[string][]byte{"journal": []byte("another"), "spool": []byte("s")}
 	other.AuditSeq, other.AuditHash = first.Record.AuditSeq, first.Record.AuditHash
@@ -43,7 +44,7 @@ func roundTrip(ctx context.Context, s dsr.Store) error {
 		{ID: "nil", Version: 1},
 		{
 			ID: "empty", Version: 1, Actions: []graph.Action{}, Identity: []byte{}, Details: []byte{}, Lookup: [][]byte{},
-			Keys: map[string][]byte{}, State: []byte{}, Plan: []byte{}, Outcomes: []byte{}, AuditHash: []byte{},
+			Keys: map[string][]byte{}, State: []byte{}, Plan: []byte{}, Outcomes: []byte{}, Manual: []byte{}, AuditHash: []byte{},
 		},
 	} {
 		if err := create(ctx, s, least); err != nil {
@@ -95,6 +96,7 @@ func expiredHolder(ctx context.Context, s dsr.Store) error {
 	for _, epoch := range []int64{0, 3, 4} {
 		late.Epoch = epoch
 		ch := &dsr.StoreChange{ExpectVersion: 2, Record: late, AppendJournal: chunks(1), Events: events(1)}
+		ch.Messages = []dsr.MessageChange{{Message: message("m1", "r1", 1)}}
 		lengthen(ch, 1)
 		if err := s.Commit(ctx, ch); !errors.Is(err, dsr.ErrConflict) {
 			return fmt.Errorf("a change under epoch %d after epoch 5 returned %v, want ErrConflict", epoch, err)
@@ -108,7 +110,7 @@ func expiredHolder(ctx context.Context, s dsr.Store) error {
 	want := sample("r1")
 	want.Version, want.Epoch = 2, 5
 	if err := errors.Join(
-		expect(ctx, s, want), expectJournal(ctx, s, "r1", nil), expectEvents(ctx, s, "r1", nil), expectAudit(ctx, s, "r1", nil),
+		expect(ctx, s, want), expectJournal(ctx, s, "r1", nil), expectEvents(ctx, s, "r1", nil), expectAudit(ctx, s, "r1", nil), expectMessages(ctx, s),
 	); err != nil {
 		return err
 	}
@@ -179,6 +181,11 @@ func times(ctx context.Context, s dsr.Store) error {
 		signed := checkpoint(int64(i)+1, head(rec.ID, 1))
 		signed.Time = at
 		if err := s.SaveCheckpoint(ctx, &signed); err != nil {
+			return err
+		}
+		m := message(rec.ID, rec.ID, 1)
+		m.DueAt = at
+		if err := errors.Join(s.SaveMessages(ctx, []dsr.MessageChange{{Message: m}}), expectMessagesOf(ctx, s, dsr.MessageQuery{ID: rec.ID}, m)); err != nil {
 			return err
 		}
 		saved, err := s.Checkpoints(ctx, int64(i), 1)

@@ -31,13 +31,16 @@ func atomic(ctx context.Context, s dsr.Store) error {
 		ch.Record = refused
 		ch.Record.Version = ch.ExpectVersion + 1
 		ch.AppendJournal, ch.Events, ch.Audit = chunks(3), events(1), trail("r1", 2, 3)
+		if !ch.Remove {
+			ch.Messages = []dsr.MessageChange{{Message: message("m1", "r1", 1)}}
+		}
 		if err := s.Commit(ctx, ch); err == nil {
 			return fmt.Errorf("a change that cannot be stored was accepted: version %d after %d, ticks %v",
 				ch.Record.Version, ch.ExpectVersion, ch.Ticks)
 		}
 		if err := errors.Join(
 			expect(ctx, s, want), expectJournal(ctx, s, "r1", chunks(2)), expectEvents(ctx, s, "r1", events(2)),
-			expectAudit(ctx, s, "r1", trail("r1", 1, 1)), expectHeads(ctx, s, head("r1", 1)),
+			expectAudit(ctx, s, "r1", trail("r1", 1, 1)), expectHeads(ctx, s, head("r1", 1)), expectMessages(ctx, s),
 		); err != nil {
 			return err
 		}
@@ -109,8 +112,11 @@ func canceled(ctx context.Context, s dsr.Store) error {
 	if err := s.SaveCheckpoint(over, &first); err == nil {
 		return errors.New("SaveCheckpoint succeeded under a context that is over")
 	}
+	if err := s.SaveMessages(over, []dsr.MessageChange{{Message: message("m1", "r1", 1)}}); err == nil {
+		return errors.New("SaveMessages succeeded under a context that is over")
+	}
 	if err := errors.Join(
-		expectGone(ctx, s, "r2"), expect(ctx, s, sample("r1")), expectEvents(ctx, s, "r1", nil),
+		expectMessages(ctx, s), expectGone(ctx, s, "r2"), expect(ctx, s, sample("r1")), expectEvents(ctx, s, "r1", nil),
 		expectJournal(ctx, s, "r1", nil), expectAudit(ctx, s, "r1", nil), expectCheckpoints(ctx, s),
 	); err != nil {
 		return err

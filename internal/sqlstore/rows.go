@@ -112,11 +112,6 @@ func (ch *Change) Check() error {
 	if *ch.Record.Version != ch.Expect+1 {
 		return fmt.Errorf("request %q: version %d cannot follow version %d: want %d", id, *ch.Record.Version, ch.Expect, ch.Expect+1)
 	}
-	for i := range ch.Messages {
-		if err := ch.Messages[i].check(id); err != nil {
-			return err
-		}
-	}
 	for i, entry := range ch.Audit {
 		if entry.RequestID != id {
 			return fmt.Errorf("request %q: audit entry %d is that of request %q", id, entry.Seq, entry.RequestID)
@@ -130,7 +125,15 @@ func (ch *Change) Check() error {
 			}
 		}
 	}
-	return nil
+	if ch.Remove && len(ch.Messages) > 0 {
+		return fmt.Errorf("request %q: a removal cannot change messages: they vanish", id)
+	}
+	for i := range ch.Messages {
+		if m := &ch.Messages[i].Message; m.RequestID != id {
+			return fmt.Errorf("request %q: message %q is of request %q", id, m.ID, m.RequestID)
+		}
+	}
+	return CheckMessages(ch.Messages)
 }
 
 // Words is a small set of words that is stored as one text.

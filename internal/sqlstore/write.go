@@ -20,10 +20,6 @@ const batch = 500
 func (d *Dialect) Write(ctx context.Context, c Conn, ch *Change) error {
 	id := *ch.Record.ID
 	if ch.Remove {
-		// Messages go first: a change of one that is not there fails it all.
-		if err := d.SaveMessages(ctx, c, ch.Messages); err != nil {
-			return err
-		}
 		if err := d.remove(ctx, c, ch); err != nil {
 			return err
 		}

@@ -60,18 +60,6 @@ func Change(ch *dsr.StoreChange) *sqlstore.Change {
 	return rows
 }
 
-// MessageChanges are changes of the outbox as SQL writes them.
-func MessageChanges(list []dsr.MessageChange) []sqlstore.MessageChange {
-	return convert(list, func(ch dsr.MessageChange) sqlstore.MessageChange {
-		return sqlstore.MessageChange{Expect: ch.ExpectVersion, Message: sqlstore.Message(ch.Message), Remove: ch.Remove}
-	})
-}
-
-// Messages are lines of the outbox as the port returns them.
-func Messages(list []sqlstore.Message) []dsr.Message {
-	return convert(list, func(m sqlstore.Message) dsr.Message { return dsr.Message(m) })
-}
-
 // Query is a query as SQL asks it.
 func Query(q *dsr.RecordQuery) *sqlstore.Query {
 	row := &sqlstore.Query{
@@ -111,6 +99,21 @@ func Checkpoints(list []sqlstore.Checkpoint) []dsr.Checkpoint {
 	return convert(list, func(c sqlstore.Checkpoint) dsr.Checkpoint {
 		return dsr.Checkpoint{Seq: c.Seq, Time: c.Time, Prev: c.Prev, Heads: AuditHeads(c.Heads), Hash: c.Hash, Signature: c.Signature}
 	})
+}
+
+// MessageChanges are changes to messages as SQL writes them.
+func MessageChanges(list []dsr.MessageChange) []sqlstore.MessageChange {
+	return convert(list, func(ch dsr.MessageChange) sqlstore.MessageChange {
+		return sqlstore.MessageChange{Expect: ch.ExpectVersion, Message: sqlstore.Message(ch.Message), Remove: ch.Remove}
+	})
+}
+
+// MessageQuery is a query for messages as SQL asks it.
+func MessageQuery(q *dsr.MessageQuery) *sqlstore.MessageQuery { return (*sqlstore.MessageQuery)(q) }
+
+// Messages are messages as the port returns them.
+func Messages(list []sqlstore.Message) []dsr.Message {
+	return convert(list, func(m sqlstore.Message) dsr.Message { return dsr.Message(m) })
 }
 
 func convert[A, B any](list []A, one func(A) B) (all []B) {
