@@ -176,6 +176,7 @@ func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret *let
 		if good, err := e.codeIsGood(ctx, rec, secret); err != nil || !good {
 			return nil, cmp.Or(err, errOutdated)
 		}
+		n.At = e.now() // the text says how long the code is good from now
 	}
 	sub, err := newRun(e, rec).subject(ctx)
 	if err != nil {

@@ -60,7 +60,7 @@ func (e *Engine) saveLetter(ctx context.Context, m *Message, l *letter) error {
 	if err := l.into(m); err != nil {
 		return err
 	}
-	return e.saveMessage(ctx, m, e.now().Add(claimFor))
+	return e.saveMessage(ctx, m, e.claimUntil())
 }
 
 // saveMessage stores a message that is there.
@@ -97,8 +97,9 @@ type letterSecret struct {
 // never is when a letter is due that waits for a person.
 var never = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// claimFor is how long a process has that sends a letter before others may.
-const claimFor = 2 * time.Minute
+// claimUntil is how long a process has that sends a letter before others may: a
+// lease, and no less than a notifier or a hook may take.
+func (e *Engine) claimUntil() time.Time { return e.now().Add(max(e.config.Lease, time.Minute)) }
 
 // notify puts a notice into the change. It is sent once the change is stored.
 func (d *draft) notify(ctx context.Context, n Notice) error {
@@ -136,7 +137,7 @@ func (d *draft) post(ctx context.Context, l *letter, secret letterSecret, due ti
 		return err
 	}
 	if !due.After(d.now) && !d.engine.runner.running.Load() {
-		m.DueAt = d.now.Add(d.engine.config.Lease)
+		m.DueAt = d.engine.claimUntil()
 		d.claimed = append(d.claimed, m)
 	}
 	d.Messages = append(d.Messages, MessageChange{Message: m})

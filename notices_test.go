@@ -259,7 +259,9 @@ func TestLinksOfCompletionWorkAndExpire(t *testing.T) {
 // once they have expired there are new ones.
 func TestLinksAreMadeOnce(t *testing.T) {
 	t.Parallel()
-	o := linked(t, func(c *dsr.Config) { c.Retry = dsr.Retry{After: time.Second, Limit: time.Second, GiveUp: 365 * 24 * time.Hour} })
+	o := linked(t, func(c *dsr.Config) {
+		c.Retry = dsr.Retry{After: time.Second, Limit: time.Second, GiveUp: 365 * 24 * time.Hour}
+	})
 	o.submitted(t, submission("access", "ada@example.com"))
 	var seen []string
 	o.notifier.Fail(func(_ context.Context, n dsr.Notice) error {

@@ -116,6 +116,9 @@ func heard(t testing.TB, o *office) []string {
 	seen := map[string]string{}
 	var lines []string
 	for _, n := range o.notifier.Notices() {
+		if n.Code != "" { // which says how long it is good from now
+			n.At, n.Text, n.HTML = n.CodeExpires, "", ""
+		}
 		content := fmt.Sprint(toldLine(&n), n.Code, n.Subject, n.Text, n.HTML, n.At, len(n.People), n.Links)
 		for _, ids := range n.People {
 			content += strings.Join(ids["email"], ",")
@@ -133,8 +136,11 @@ func heard(t testing.TB, o *office) []string {
 // Wherever in its life a process is killed, every notice arrives, under one ID.
 func TestKilledAnywhereNoNoticeIsLost(t *testing.T) {
 	t.Parallel()
+	texts, err := dsr.NewTexts(nil) // once, which is faster
+	require.NoError(t, err)
 	begun := func() *office {
 		o := linked(t, func(c *dsr.Config) {
+			c.Texts = texts
 			c.Flow = dsr.Flow{VerifyIdentity: true, CodeTTL: time.Hour, Approval: true, Finalization: true, Timeframe: 24 * time.Hour}
 		})
 		return o
@@ -173,7 +179,7 @@ func TestKilledAnywhereNoNoticeIsLost(t *testing.T) {
 	calls := live(t, o, 0, false, step(o))
 	want := heard(t, o)
 	require.Equal(t, []string{
-		"received to ada@example.com deadline=2030-01-03", "verify to ada@example.com deadline=2030-01-03 code for=1h0m0s",
+		"received to ada@example.com deadline=2030-01-03", "verify to ada@example.com deadline=2030-01-03 code for=0s",
 		"extended to ada@example.com reason=much to do deadline=2030-03-02", "approved to ada@example.com deadline=2030-03-02",
 		"finalization required deadline=2030-03-02", "complete to ada@example.com packages=r1.json deadline=2030-03-02",
 	}, want)
@@ -186,6 +192,79 @@ func TestKilledAnywhereNoNoticeIsLost(t *testing.T) {
 			require.Equal(t, want, heard(t, o), "killed at call %d, done: %t", die, after)
 			require.Empty(t, o.outbox(t, ""))
 			o.sound(t)
+		}
+	}
+}
+
+// Wherever a process is killed that asks vendors, each request is asked about in
+// one message for each vendor, which comes again as it was.
+func TestKilledAnywhereVendorsAreAskedOnce(t *testing.T) {
+	t.Parallel()
+	texts, err := dsr.NewTexts(nil) // once, which is faster
+	require.NoError(t, err)
+	waiting := func() *office {
+		o := newOffice(t, dsr.Flow{}, func(c *dsr.Config) { c.Vendors, c.Texts = []dsr.Vendor{thursdays, daily}, texts })
+		o.sendAt(t, begin)
+		for _, who := range []string{"ada@example.com", "bob@example.com"} {
+			o.submitted(t, submission("erase", who))
+		}
+		o.clock.add(on(3, 13).Sub(begin)) // both vendors' time has come
+		return o
+	}
+	step := func(o *office) func(e *dsr.Engine) (bool, error) {
+		return func(e *dsr.Engine) (bool, error) {
+			more := false
+			for _, id := range []string{"r1", "r2"} {
+				req, err := o.Get(t.Context(), id)
+				require.NoError(t, err)
+				if req.Status == dsr.StatusPendingExternal {
+					more = true
+					_, err = e.Vendors().Confirm(t.Context(), id, "crm", clerk)
+				} else if req.Status != dsr.StatusComplete {
+					more = true
+					_, err = e.Requests().Advance(t.Context(), id)
+				}
+				if err != nil {
+					return true, err
+				}
+			}
+			_, err := e.Messages().Send(t.Context())
+			return more, err
+		}
+	}
+	check := func(o *office) {
+		arrived := heard(t, o)
+		slices.Sort(arrived)
+		require.Equal(t, []string{
+			"complete to ada@example.com", "complete to bob@example.com", "erase", "erase", "received to ada@example.com", "received to bob@example.com",
+		}, arrived)
+		asks := o.asks(t)
+		slices.Sort(asks)
+		require.Equal(t, []string{
+			"ads ads <erase@ads.example>: ada@example.com bob@example.com", "crm CRM Ltd <privacy@crm.example>: ada@example.com bob@example.com",
+		}, slices.Compact(asks))
+		messages := map[string]string{}
+		for _, n := range o.notifier.Notices() {
+			if n.Vendor != nil {
+				messages[n.Vendor.Key] = n.ID
+			}
+		}
+		for _, id := range []string{"r1", "r2"} {
+			for _, v := range o.requireStatus(t, id, dsr.StatusComplete).Vendors {
+				require.Equal(t, messages[v.Vendor], v.Message)
+			}
+		}
+		o.sound(t)
+	}
+	o := waiting()
+	calls := live(t, o, 0, false, step(o))
+	check(o)
+	require.Greater(t, calls, 70)
+	for _, after := range []bool{false, true} {
+		for die := 1; die <= calls; die++ {
+			o := waiting()
+			live(t, o, die, after, step(o))
+			check(o)
 		}
 	}
 }

@@ -161,7 +161,7 @@ func (e *Engine) sendAll(ctx context.Context, list []Message) error {
 // claim takes a message for this process; nil when another has it.
 func (e *Engine) claim(ctx context.Context, m Message) (*Message, error) {
 	m.Version++
-	m.DueAt = e.now().Add(claimFor)
+	m.DueAt = e.claimUntil()
 	err := e.config.Store.SaveMessages(ctx, []MessageChange{{ExpectVersion: m.Version - 1, Message: m}})
 	if errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) {
 		return nil, nil

@@ -71,7 +71,7 @@ func (e *Engine) askVendor(ctx context.Context, m *Message, l *letter) (handled,
 		if err := e.markAsked(ctx, id, v, batch.noticeID()); err != nil {
 			return handled{}, err
 		}
-		if now := e.now(); now.Sub(saved) > claimFor/4 {
+		if now := e.now(); now.Sub(saved) > e.config.Lease/4 {
 			if err := e.saveLetter(ctx, m, l); err != nil {
 				return handled{}, err
 			}

@@ -52,7 +52,7 @@ func TestServeAndStop(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond)
 	mail, err := os.ReadFile(mails[0])
 	require.NoError(t, err)
-	require.Regexp(t, `^To: nia\.vale@example\.com\nSubject: .*\n\n.*\n\d{6}\n$`, string(mail))
+	require.Regexp(t, `(?s)^To: nia\.vale@example\.com\nSubject: Please confirm your privacy request\n\n.*\n  \d{6}\n.*Request number: `, string(mail))
 	stop()
 	require.NoError(t, <-stopped)
 

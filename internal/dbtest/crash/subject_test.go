@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -177,8 +178,7 @@ func (w *shopWorld) next(ctx context.Context, who *person, wish *wish) (dsr.Stat
 		if err != nil {
 			return v.Status, nil
 		}
-		lines := strings.Fields(string(mail))
-		verb, body["code"] = "verify", lines[len(lines)-1]
+		verb, body["code"] = "verify", sixDigits.FindString(string(mail))
 	case dsr.StatusPending:
 		verb, body["reason"] = wish.verb, "qzxtext of the desk"
 	case dsr.StatusApproved, dsr.StatusInProcessing:
@@ -212,3 +212,6 @@ func (w *shopWorld) fulfil(ctx context.Context, p *person) error {
 	}
 	return errors.Join(errs...)
 }
+
+// sixDigits is the code in a mail.
+var sixDigits = regexp.MustCompile(`\b[0-9]{6}\b`)
