@@ -166,7 +166,10 @@ func (r *run) question(ctx context.Context, s *step, action graph.Action, inputs
 		return nil, "", fmt.Errorf("its connector asks for a task that cannot be: %w", err)
 	}
 	t := &paperTask{Action: action, Collection: s.Address(), State: TaskOpen, Spec: *spec}
-	return t, "", t.setInputs(inputs)
+	if err := t.setInputs(inputs); err != nil {
+		return nil, "", err
+	}
+	return t, "", nil
 }
 
 // wanted are the columns that are handed over, or passed on to other

@@ -321,6 +321,12 @@ func TestFilesBeforeTheWork(t *testing.T) {
 	o.advanced(t, "r1", dsr.StatusComplete)
 	require.Equal(t, `{"attachments":[{"file_name":"letter.txt","content_type":"text/plain","path":"attachments/letter.txt","content":"b2YgdGhlIHBlcnNvbg==","size":13}]}`, o.manualPart(t, "r1.json"))
 	require.Empty(t, shelf.names())
+
+	denied, shelf := newFiles(t, func(c *dsr.Config) { c.Flow.Approval = true })
+	denied.submitted(t, submission("both", "ada@example.com"))
+	denied.attached(t, "letter.txt", "of the person", true)
+	denied.done(t, denied.Deny, "r1", dsr.StatusDenied)
+	require.Empty(t, shelf.names())
 }
 
 // A process that dies with a request's end leaves nothing that the next one

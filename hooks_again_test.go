@@ -1,6 +1,8 @@
 package dsr_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,4 +107,18 @@ func TestHooksOfTheConfiguration(t *testing.T) {
 	} {
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// TestGuideOfHooks: the receiver of the guide is the one that runs.
+func TestGuideOfHooks(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("docs/hooks.md")
+	require.NoError(t, err)
+	example, err := os.ReadFile("hooks_example_test.go")
+	require.NoError(t, err)
+	_, code, found := strings.Cut(string(guide), "```go\nfunc crmReceiver")
+	require.True(t, found)
+	code, _, found = strings.Cut(code, "```")
+	require.True(t, found)
+	require.Contains(t, string(example), "func crmReceiver"+code)
 }

@@ -183,7 +183,7 @@ func TestPreApprovalHookThatIsDown(t *testing.T) {
 			break
 		}
 		require.True(t, list[0].DueAt.After(o.clock.Now()))
-		require.False(t, strings.Contains(strings.Join(o.notices(), "\n"), "in vain"))
+		require.NotContains(t, strings.Join(o.notices(), "\n"), "in vain")
 		o.clock.add(list[0].DueAt.Sub(o.clock.Now()))
 		o.send(t)
 	}

@@ -240,7 +240,7 @@ func misbehaves(t *testing.T, bad badReceiver, hook dsr.Hook) {
 	})
 	o.submitted(t, submission("access", "ada@example.com"))
 	req, err := o.Advance(t.Context(), "r1")
-	told := ""
+	var told string
 	if bad.passing {
 		require.NoError(t, err, bad.name)
 		require.Equal(t, dsr.StatusInProcessing, req.Status, bad.name)

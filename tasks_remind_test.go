@@ -28,8 +28,8 @@ type team struct {
 func newTeam(t testing.TB, tune func(*dsr.Config)) *team {
 	t.Helper()
 	f := &team{fleet: newFleet(t, archiveYAML, map[string]map[string][]row{"shop": archiveRows()}), staff: newStaff()}
-	f.change(mailboxTask, func(s *dsr.TaskSpec) { s.Assignees, s.Remind, s.Due = []string{"ann", "bob"}, day, 2 * day })
-	f.change(lettersTask, func(s *dsr.TaskSpec) { s.Assignees, s.Due = []string{"cid"}, 4 * day })
+	f.change(mailboxTask, func(s *dsr.TaskSpec) { s.Assignees, s.Remind, s.Due = []string{"ann", "bob"}, day, 2*day })
+	f.change(lettersTask, func(s *dsr.TaskSpec) { s.Assignees, s.Due = []string{"cid"}, 4*day })
 	f.tune = func(c *dsr.Config) {
 		c.Poll = 10 * time.Minute // days go by
 		c.Connections = append(c.Connections, dsr.Connection{Key: "people", Connector: f.staff, Datasets: []string{"paper", "desk"}})
@@ -98,7 +98,7 @@ func TestReminders(t *testing.T) {
 
 		settle(3 * day) // nobody runs it
 		require.Equal(t, times(2, both...), f.sent(dsr.NoticeReminder))
-		e, stop = f.process(t)
+		_, stop = f.process(t)
 		settle(time.Minute)
 		require.Equal(t, times(3, both...), f.sent(dsr.NoticeReminder), "what was missed is told once")
 		stop()
@@ -173,7 +173,9 @@ const (
 	lettersDigest = " r001/" + lettersTask + " r002/" + lettersTask + " r003/" + lettersTask
 )
 
-func digests() []string { return []string{"ann" + mailDigest, "bob" + mailDigest, "cid" + lettersDigest} }
+func digests() []string {
+	return []string{"ann" + mailDigest, "bob" + mailDigest, "cid" + lettersDigest}
+}
 
 func TestDigests(t *testing.T) {
 	t.Parallel()
