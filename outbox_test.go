@@ -290,6 +290,32 @@ func TestSlowRecipientsHoldUpNobodyElse(t *testing.T) {
 	})
 }
 
+// Notices of one request go in the order of what they tell, also of one moment.
+func TestNoticesOfARequestKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		first := make(chan struct{})
+		o := post(t, dsr.Flow{Approval: true}, nil)
+		o.notifier.Fail(func(context.Context, dsr.Notice) error { <-first; return nil }, nil)
+		runEngine(t, o.engine)
+		o.submitted(t, submission("access", "ada@example.com"))
+		synctest.Wait()
+		want := []string{""}
+		for i := range 12 {
+			want = append(want, fmt.Sprint("reason ", i))
+			_, err := o.Extend(t.Context(), "r1", time.Now().AddDate(0, 1, i), dsr.By{Reason: want[i+1]})
+			require.NoError(t, err)
+		}
+		close(first)
+		synctest.Wait()
+		var got []string
+		for _, n := range o.notifier.Notices() {
+			got = append(got, n.Reason)
+		}
+		require.Equal(t, want, got)
+	})
+}
+
 // hookFunc is a hook that does something and fails.
 type hookFunc func(context.Context)
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -124,6 +125,9 @@ func (e *Engine) sendSome(ctx context.Context, out *outgoing, due []Message) boo
 	}
 	some := false
 	for _, g := range groups {
+		slices.SortStableFunc(g.list, func(a, b Message) int { // the tenth of a moment comes after its ninth
+			return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
+		})
 		if !out.begin(g.of, g.kind) {
 			continue
 		}
@@ -142,7 +146,7 @@ func (e *Engine) sendSome(ctx context.Context, out *outgoing, due []Message) boo
 func (e *Engine) sendAll(ctx context.Context, list []Message) error {
 	for _, m := range list {
 		if ctx.Err() != nil {
-			return nil
+			break
 		}
 		claimed, err := e.claim(ctx, m)
 		if err != nil {

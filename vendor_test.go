@@ -2,6 +2,7 @@ package dsr_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -315,7 +316,7 @@ func TestVendorsMessageIsRefused(t *testing.T) {
 			}, nil)
 			o.sendAt(t, on(2, 12))
 			reason := "refused for good"
-			if failure == dsr.ErrUnavailable {
+			if errors.Is(failure, dsr.ErrUnavailable) {
 				require.Len(t, o.outbox(t, ""), 1)
 				require.Contains(t, o.outbox(t, "")[0], "(1: unavailable)")
 				require.Len(t, o.told(), 1, "it may pass")
