@@ -95,7 +95,7 @@ type letterSecret struct {
 }
 
 // never is when a letter is due that waits for a person.
-var never = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
+var never = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // claimUntil is how long a process has that sends a letter before others may: a
 // lease, and no less than a notifier or a hook may take.
