@@ -161,7 +161,7 @@ func TestResubmit(t *testing.T) {
 	ch := goOn(t, s, after(7), Event{Kind: Resubmit})
 	require.Equal(t, &Change{
 		State: State{
-			Status: Approved, Flow: flow, SubmittedAt: after(7), VerifiedAt: start, ApprovedAt: after(7), Fresh: true, DueAt: after(7),
+			Status: Approved, Flow: flow, SubmittedAt: after(7), VerifiedAt: start, ApprovedAt: after(7), Fresh: true, Round: 1, DueAt: after(7),
 		},
 		Action: "resubmitted", Things: []Thing{Collected, Journal}, Restart: true,
 	}, ch)
