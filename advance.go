@@ -419,6 +419,9 @@ func (r *run) finishStage(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.engine.removeFiles(ctx, r.record()); err != nil {
+		return err
+	}
 	fault.Point(ctx, "before done")
 	var names []string
 	for _, p := range r.results.Packages {

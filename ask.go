@@ -2,13 +2,14 @@ package dsr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/godsr/dsr/graph"
-	"github.com/godsr/dsr/internal/lifecycle"
 	"github.com/godsr/dsr/internal/value"
 )
 
@@ -26,68 +27,107 @@ func (r *run) visitAsker(ctx context.Context, s *step) graph.Outcome {
 	return out
 }
 
-func (r *run) askStep(ctx context.Context, s *step) (graph.Outcome, error) {
-	out := graph.Outcome{State: graph.Done}
+func (r *run) askStep(ctx context.Context, s *step) (out graph.Outcome, err error) {
 	s.loaded = true
+	defer func() { err = errors.Join(err, s.closeInputs()) }()
 	inputs, err := s.questionInputs(ctx)
 	if err != nil {
 		return out, err
 	}
-	if len(inputs) == 0 {
-		out.State, out.Message = graph.Skipped, "nobody is asked: nothing was found that it refers to"
-		return out, nil
+	for _, i := range s.inputs {
+		out.Uncastable += i.takeUncastable()
 	}
 	p, err := r.papers(ctx)
 	if err != nil {
 		return out, err
 	}
+	if len(inputs) == 0 {
+		r.ownTask(taskID(graph.Access, s.Address()), nil)
+		r.ownTask(taskID(graph.Erasure, s.Address()), nil)
+		out.State, out.Message = graph.Skipped, "nobody is asked: nothing was found that it refers to"
+		return out, nil
+	}
+	unasked := ""
 	if s.erases() {
-		id := taskID(graph.Erasure, s.Address())
-		if p.Tasks[id] == nil {
-			t, _, err := r.question(ctx, s, graph.Erasure, inputs)
-			if err != nil {
-				return out, err
-			}
-			if t != nil {
-				r.ownTask(id, t)
-			}
+		var t *paperTask
+		if t, unasked, err = r.task(ctx, s, p, graph.Erasure, inputs); err != nil {
+			return out, err
+		}
+		if t == nil {
+			out.Message = "nobody is asked to erase: " + unasked
 		}
 	}
 	if len(s.Access) == 0 && !r.plan.Feeds(s.Address()) {
-		out.Message = "people are asked to erase, not to hand over"
-		return out, r.writeAnswer(ctx, s, nil, nil)
-	}
-	id := taskID(graph.Access, s.Address())
-	t := p.Tasks[id]
-	if t == nil {
-		asked, skip, err := r.question(ctx, s, graph.Access, inputs)
-		if err != nil {
-			return out, err
-		}
-		if asked == nil {
-			out.State, out.Message = graph.Skipped, skip
+		if unasked != "" {
+			out.State = graph.Skipped
 			return out, nil
 		}
-		t = asked
-		r.ownTask(id, t)
+		out.State, out.Message = graph.Done, "people are asked to erase, not to hand over"
+		return out, r.writeAnswer(ctx, s, nil, nil)
+	}
+	t, skip, err := r.task(ctx, s, p, graph.Access, inputs)
+	switch {
+	case err != nil:
+		return out, err
+	case t == nil && s.erases() && unasked == "": // its outcome is that of the erasure
+		out.State, out.Message = graph.Done, "nobody is asked to hand over: "+skip
+		return out, r.writeAnswer(ctx, s, nil, nil)
+	case t == nil:
+		out.State, out.Message = graph.Skipped, skip
+		return out, nil
 	}
 	switch t.State {
 	case TaskOpen:
 		out.State, out.Message = graph.Suspended, "waits for people"
 	case TaskSkipped:
-		out.Message = "skipped by a person, who gave a reason"
+		out.State = graph.Done
+		out.Message = strings.TrimSuffix("skipped by a person, who gave a reason; "+out.Message, "; ")
 		err = r.writeAnswer(ctx, s, nil, nil)
 	default:
-		out.Rows = 1
+		out.State, out.Rows = graph.Done, 1
 		err = r.writeAnswer(ctx, s, t, p)
 	}
+	s.spooled.Revision = t.Revision
 	return out, err
+}
+
+// closeInputs frees what the values of a step took.
+func (s *step) closeInputs() error {
+	var errs []error
+	for _, i := range s.inputs {
+		if i.set != nil {
+			errs = append(errs, i.set.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// task is what people are asked of a step, or were asked before; why nothing,
+// where it is nil. One that was asked for fewer values is asked anew, with what
+// was answered: it has to be looked for the others, too.
+func (r *run) task(ctx context.Context, s *step, p *papers, action graph.Action, inputs []QuestionInput) (*paperTask, string, error) {
+	id := taskID(action, s.Address())
+	old := p.Tasks[id]
+	if old != nil && old.covers(inputs) {
+		return old, "", nil
+	}
+	t, skip, err := r.question(ctx, s, action, inputs)
+	if err != nil {
+		return nil, "", err
+	}
+	if t != nil && old != nil {
+		t.goOn(old)
+	}
+	if t != nil || old != nil {
+		r.ownTask(id, t)
+	}
+	return t, skip, nil
 }
 
 // erases reports whether erasure rules reach the step.
 func (s *step) erases() bool { return s.Erase != nil && (s.Erase.Delete || len(s.Erase.Fields) > 0) }
 
-// ownTask remembers a new task until the next commit.
+// ownTask remembers a new task until the next commit; nil for one that is to go.
 func (r *run) ownTask(id string, t *paperTask) {
 	r.tasksMu.Lock()
 	defer r.tasksMu.Unlock()
@@ -110,22 +150,36 @@ func (r *run) question(ctx context.Context, s *step, action graph.Action, inputs
 			q.Fields = append(q.Fields, f.Path.String())
 		}
 	} else {
-		q.Fields = slices.Clone(s.columns)
+		q.Fields = s.wanted()
 	}
 	spec, err := ask(ctx, s.conn.asker, q)
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", s.Address(), err)
+		return nil, "", fmt.Errorf("what to ask people: %w", err)
 	}
 	if spec == nil {
-		return nil, "", fmt.Errorf("%s: the connector neither asks anything nor says why not", s.Address())
+		return nil, "", errors.New("its connector neither asks anything nor says why not")
 	}
 	if spec.Skip != "" {
 		return nil, spec.Skip, nil
 	}
 	if err := spec.check(); err != nil {
-		return nil, "", fmt.Errorf("%s: %w", s.Address(), err)
+		return nil, "", fmt.Errorf("its connector asks for a task that cannot be: %w", err)
 	}
-	return &paperTask{Action: action, Collection: s.Address(), State: TaskOpen, Spec: *spec, Inputs: inputs}, "", nil
+	t := &paperTask{Action: action, Collection: s.Address(), State: TaskOpen, Spec: *spec}
+	if err := t.setInputs(inputs); err != nil {
+		return nil, "", err
+	}
+	return t, "", nil
+}
+
+// wanted are the columns that are handed over, or passed on to other
+// collections. What is only erased nobody has to tell.
+func (s *step) wanted() []string {
+	return slices.DeleteFunc(slices.Clone(s.columns), func(column string) bool {
+		is := func(path graph.Path) bool { return path.Column() == column }
+		return !slices.ContainsFunc(s.Access, func(sel graph.Selection) bool { return slices.ContainsFunc(sel.Fields, is) }) &&
+			!slices.ContainsFunc(s.feeds, func(f feed) bool { return slices.ContainsFunc(f.from, is) })
+	})
 }
 
 func ask(ctx context.Context, asker Asker, q *Question) (spec *TaskSpec, err error) {
@@ -133,25 +187,40 @@ func ask(ctx context.Context, asker Asker, q *Question) (spec *TaskSpec, err err
 	return asker.Ask(ctx, q)
 }
 
-// check names what is wrong with a task.
+// check names all that is wrong with a task.
 func (s *TaskSpec) check() error {
+	var errs []error
+	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	seen := map[string]bool{}
 	for i, f := range s.Fields {
-		switch {
-		case f.Key == "" || seen[f.Key]:
-			return fmt.Errorf("field %d of the task has no key, or one that is taken", i+1)
-		case f.Type != TaskText && f.Type != TaskCheckbox && f.Type != TaskFile:
-			return fmt.Errorf("field %q of the task has the type %q; it must be text, checkbox or file", f.Key, f.Type)
+		if f.Key == "" || seen[f.Key] {
+			add("field %d has no key, or one that is taken", i+1)
+		}
+		if f.Type != TaskText && f.Type != TaskCheckbox && f.Type != TaskFile {
+			add("field %q has the type %q; it must be text, checkbox or file", f.Key, f.Type)
 		}
 		seen[f.Key] = true
 	}
-	switch {
-	case len(s.Fields) == 0:
-		return fmt.Errorf("the task has no fields")
-	case len(s.Assignees) > maxAssignees:
-		return fmt.Errorf("the task has more than %d assignees", maxAssignees)
-	case s.Due < 0 || s.Remind < 0:
-		return fmt.Errorf("the task's Due or Remind is negative")
+	if len(s.Fields) == 0 {
+		add("it has no fields")
+	}
+	if s.Due < 0 || s.Remind < 0 {
+		add("its Due or Remind is negative")
+	}
+	return errors.Join(append(errs, checkAssignees(s.Assignees))...)
+}
+
+// maxAssignees bounds how many notices a task sends.
+const maxAssignees = 100
+
+func checkAssignees(assignees []string) error {
+	if len(assignees) > maxAssignees {
+		return fmt.Errorf("it has more than %d assignees", maxAssignees)
+	}
+	for i, a := range assignees {
+		if strings.TrimSpace(a) == "" || len(a) > maxText || !utf8.ValidString(a) || slices.Contains(assignees[:i], a) {
+			return fmt.Errorf("assignee %d has no name, one of more than %d bytes or invalid UTF-8, or is named before", i+1, maxText)
+		}
 	}
 	return nil
 }
@@ -189,7 +258,7 @@ func (s *step) questionInputs(ctx context.Context) ([]QuestionInput, error) {
 				return nil, err
 			}
 			if total++; total > maxTaskValues {
-				return nil, fmt.Errorf("%s: people would have to look for more than %d values; have its references narrowed", s.Address(), maxTaskValues)
+				return nil, fmt.Errorf("people would have to look for more than %d values; narrow its references", maxTaskValues)
 			}
 			if len(tuple) == 1 {
 				in.Values = append(in.Values, tuple[0])
@@ -221,6 +290,10 @@ func (r *run) writeAnswer(ctx context.Context, s *step, t *paperTask, p *papers)
 	if err := w.record(nil); err != nil {
 		return err
 	}
+	asked, err := t.inputs()
+	if err != nil {
+		return err
+	}
 	s.batch++
 	row := make([]any, len(s.columns))
 	for i, column := range s.columns {
@@ -228,7 +301,7 @@ func (r *run) writeAnswer(ctx context.Context, s *step, t *paperTask, p *papers)
 			row[i] = p.fieldValue(t.field(column), &a)
 			continue
 		}
-		for _, in := range t.Inputs { // what it was asked by
+		for _, in := range asked { // what it was asked by
 			if in.Field == column && len(in.Values) == 1 {
 				row[i] = in.Values[0]
 			}
@@ -281,11 +354,18 @@ func (r *run) keepTasks(ctx context.Context, d *draft, asking func(*paperTask) b
 		p.Tasks = map[string]*paperTask{}
 	}
 	for id, t := range r.tasks {
-		if p.Tasks[id] == nil {
+		if delete(p.Tasks, id); t != nil {
 			own := *t
 			p.Tasks[id] = &own
 		}
 	}
+	r.tasks = nil
+	maps.DeleteFunc(p.Tasks, func(_ string, t *paperTask) bool { // of a map that has changed since
+		s := r.index[t.Collection]
+		gone := s == nil || s.conn.asker == nil
+		changed = changed || gone
+		return gone
+	})
 	for _, id := range slices.Sorted(maps.Keys(p.Tasks)) {
 		t := p.Tasks[id]
 		if !asking(t) || t.State != TaskOpen {
@@ -304,7 +384,7 @@ func (r *run) keepTasks(ctx context.Context, d *draft, asking func(*paperTask) b
 			return nil, err
 		}
 		if t.Spec.Remind > 0 && d.engine.config.Notifier != nil {
-			if err := d.post(ctx, &letter{Kind: letterReminder, Task: id, Every: t.Spec.Remind}, letterSecret{}, d.now.Add(t.Spec.Remind)); err != nil {
+			if err := d.post(ctx, &letter{Kind: letterReminder, Task: id, Asked: t.AskedAt, Every: t.Spec.Remind}, letterSecret{}, d.now.Add(t.Spec.Remind)); err != nil {
 				return nil, err
 			}
 		}
@@ -317,62 +397,4 @@ func (r *run) keepTasks(ctx context.Context, d *draft, asking func(*paperTask) b
 		return awaits, nil
 	}
 	return awaits, d.setPapers(ctx, p)
-}
-
-// askErasures lets people erase what they hold, once the databases are done.
-func (r *run) askErasures(ctx context.Context) (waits bool, err error) {
-	if r.plan == nil || !slices.ContainsFunc(r.steps, func(s *step) bool { return s.conn.asker != nil && s.erases() }) {
-		return false, nil
-	}
-	p, err := r.papers(ctx)
-	if err != nil {
-		return false, err
-	}
-	open := false
-	for id, t := range p.Tasks {
-		if t.Action != graph.Erasure {
-			continue
-		}
-		open = open || t.State == TaskOpen
-		if out := r.results.collection(t.Collection); out != nil && t.State != TaskOpen {
-			out.Targeted, out.Masked, out.Message = 1, 0, "answered by a person, but not confirmed as erased: task "+id
-			if t.confirmed() {
-				out.Masked, out.Message = 1, "erased by a person"
-			}
-		}
-	}
-	if !open {
-		return false, nil
-	}
-	return true, r.commit(ctx, func(d *draft) error {
-		awaits, err := r.keepTasks(ctx, d, func(t *paperTask) bool { return t.Action == graph.Erasure })
-		if err != nil {
-			return err
-		}
-		if err := r.letGoOfRows(d); err != nil {
-			return err
-		}
-		return d.move(ctx, lifecycle.Event{Kind: lifecycle.AskPerson, Awaits: awaits}, By{}, nil)
-	})
-}
-
-// confirmed reports whether a person says that all is erased.
-func (t *paperTask) confirmed() bool {
-	yes := t.State == TaskCompleted
-	for key, a := range t.Answers {
-		if f := t.field(key); f != nil && f.Type == TaskCheckbox && (a.Skipped || !a.Checked) {
-			yes = false
-		}
-	}
-	return yes
-}
-
-// letGoOfRows shreds what only the databases were for, before a request waits
-// for others at its end.
-func (r *run) letGoOfRows(d *draft) error {
-	d.shred(keyInputs, keySpool)
-	if d.state.Flow.Keep.Journal == 0 {
-		d.forget(lifecycle.Journal)
-	}
-	return r.setResults(d)
 }

@@ -2,6 +2,7 @@ package dsr
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -16,10 +17,12 @@ import (
 // adapters/manualtask has one.
 type Asker interface {
 	// Ask says what people are to do for a request, or why nothing. It is
-	// called once for each collection and action, when all that the
-	// collection refers to was collected; the same question must have the
-	// same answer, since it may be repeated after a crash. Errors must hold
-	// nothing personal.
+	// called for each collection and action when all that the collection
+	// refers to was collected, and again where that has become more. The
+	// same question must have the same answer, since it may be repeated
+	// after a crash or a failure. An error that wraps [ErrUnavailable] is
+	// tried again; any other stops the request. Errors, and why nothing is
+	// to do, must hold nothing personal.
 	Ask(ctx context.Context, q *Question) (*TaskSpec, error)
 }
 
@@ -37,14 +40,18 @@ type Question struct {
 	// Inputs are the values that the collection's references and identities
 	// fed, distinct.
 	Inputs []QuestionInput
-	// Fields are the columns that the plan selects: those to be handed
-	// over or passed on, or to be erased.
+	// Fields are what the plan wants: for access the columns that are to be
+	// handed over, or passed on to other collections; for erasure the paths
+	// of the fields that are to be erased, none where whole rows are.
 	Fields []string
 }
 
-// QuestionInput are the values of one reference or identity.
+// QuestionInput are the values of one reference or identity. It prints without
+// them.
 type QuestionInput struct {
-	// Field is the path of the collection's field, with dots.
+	// Field is the path of the collection's field, with dots. Fields that are
+	// matched together are divided by commas; each value is then a list with
+	// a part for each of them.
 	Field string
 	// From are the addresses of the fields that the values came from, as
 	// "dataset:collection:field"; empty for identities.
@@ -55,6 +62,15 @@ type QuestionInput struct {
 	Values []any
 }
 
+// Format implements [fmt.Formatter] for every verb without the values.
+func (i QuestionInput) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "{%s %s}", i.Field, redacted) }
+
+// LogValue implements [slog.LogValuer] without the values.
+func (i QuestionInput) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(i)) }
+
+// MarshalJSON implements [json.Marshaler] without the values.
+func (i QuestionInput) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(i)) }
+
 // Format implements [fmt.Formatter] for every verb without what is personal.
 func (q Question) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "{%s %s}", q.Action, q.Collection.Address)
@@ -63,9 +79,13 @@ func (q Question) Format(f fmt.State, _ rune) {
 // LogValue implements [slog.LogValuer] without what is personal.
 func (q Question) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(q)) }
 
+// MarshalJSON implements [json.Marshaler] without what is personal.
+func (q Question) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(q)) }
+
 // TaskSpec is what people are to do.
 type TaskSpec struct {
-	// Skip says why there is nothing to do; all else is then ignored.
+	// Skip says why there is nothing to do; all else is then ignored. It is
+	// shown with the collection's outcome.
 	Skip string
 	// Title says in a few words what it is about; nothing personal.
 	Title string
@@ -73,8 +93,9 @@ type TaskSpec struct {
 	Instructions string
 	// Fields are to be filled in, at least one, each with a key of its own.
 	Fields []TaskField
-	// Assignees are the people and groups who have the task. Defaults to
-	// nobody in particular: then operators are told of it.
+	// Assignees are the people and groups who have the task, as the notifier
+	// knows them; each once. Defaults to nobody in particular: then operators
+	// are told of it.
 	Assignees []string
 	// Due is how long it may take from when it is asked. Defaults to no
 	// limit.

@@ -1,6 +1,7 @@
 package dsr
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -115,8 +116,8 @@ func (a *Attachments) Add(ctx context.Context, requestID, name, mediaType string
 	switch {
 	case e.config.Files == nil:
 		return info, errors.New("dsr: Config.Files says where attached files are kept; it is not set")
-	case strings.TrimSpace(name) == "", len(name) > maxText, !utf8.ValidString(name), len(mediaType) > maxText:
-		return info, fmt.Errorf("dsr: request %s: a file needs a name, of valid UTF-8 text and at most %d bytes, and a media type no longer than that", requestID, maxText)
+	case strings.TrimSpace(name) == "", len(name) > maxText, !utf8.ValidString(name), len(mediaType) > maxText, !utf8.ValidString(mediaType):
+		return info, fmt.Errorf("dsr: request %s: a file needs a name, and may have a media type, both of valid UTF-8 text and at most %d bytes", requestID, maxText)
 	}
 	stored, err := e.fileName()
 	if err != nil {
@@ -136,10 +137,20 @@ func (a *Attachments) Add(ctx context.Context, requestID, name, mediaType string
 	if err != nil {
 		return info, err
 	}
-	if err := a.upload(ctx, &d.Record, f, content); err != nil {
+	key, err := newRun(e, &d.Record).key(ctx, keyManual)
+	if err != nil {
+		return info, err
+	}
+	if err := a.upload(ctx, requestID, key, f, content); err != nil {
 		return info, err
 	}
 	_, err = a.change(ctx, requestID, by, "file attached", func(d *draft, p *papers) error {
+		switch now, err := newRun(e, &d.Record).key(ctx, keyManual); {
+		case err != nil && !errors.Is(err, ErrShredded):
+			return err
+		case !bytes.Equal(now, key): // of a request that was resubmitted
+			return fmt.Errorf("%w: request %s was begun anew while the file was attached; attach it again", ErrConflict, requestID)
+		}
 		f.At = d.now
 		p.Files = append(p.Files, f)
 		return nil
@@ -159,32 +170,31 @@ func (e *Engine) fileName() (string, error) {
 }
 
 // upload seals a file into its place.
-func (a *Attachments) upload(ctx context.Context, rec *Record, f *paperFile, content io.Reader) error {
-	key, err := newRun(a.engine, rec).key(ctx, keyManual)
-	if err != nil {
-		return err
-	}
+func (a *Attachments) upload(ctx context.Context, requestID string, key []byte, f *paperFile, content io.Reader) error {
 	up, err := a.engine.config.Files.Create(ctx, f.Stored)
 	if err != nil {
-		return fmt.Errorf("dsr: keep a file of request %s: %w", rec.ID, err)
+		return fmt.Errorf("dsr: keep a file of request %s: %w", requestID, err)
 	}
 	defer func() { _ = up.Abort() }()
-	w, err := seal.NewWriter(a.engine.config.Random, writeCloser{up}, key, bound(rec.ID, "file "+f.ID))
+	w, err := seal.NewWriter(a.engine.config.Random, writeCloser{up}, key, bound(requestID, "file "+f.ID))
 	if err != nil {
-		return fmt.Errorf("dsr: seal a file of request %s: %w", rec.ID, err)
+		return fmt.Errorf("dsr: seal a file of request %s: %w", requestID, err)
 	}
 	limit := a.engine.config.Limits.FileBytes
 	sum := sha256.New()
-	f.Size, err = io.Copy(io.MultiWriter(w, sum), io.LimitReader(content, limit+1))
+	f.Size, err = io.Copy(io.MultiWriter(w, sum), io.LimitReader(content, max(limit, limit+1)))
 	switch {
 	case err != nil:
-		return fmt.Errorf("dsr: keep a file of request %s: %w", rec.ID, err)
+		return fmt.Errorf("dsr: keep a file of request %s: %w", requestID, err)
 	case f.Size > limit:
-		return fmt.Errorf("dsr: request %s: a file has more than %d bytes, which is Limits.FileBytes", rec.ID, limit)
+		return fmt.Errorf("dsr: request %s: a file has more than %d bytes, which is Limits.FileBytes", requestID, limit)
 	}
 	f.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	if err := errors.Join(w.Close(), up.Commit(ctx)); err != nil {
-		return fmt.Errorf("dsr: keep a file of request %s: %w", rec.ID, err)
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("dsr: seal a file of request %s: %w", requestID, err)
+	}
+	if err := up.Commit(ctx); err != nil {
+		return fmt.Errorf("dsr: keep a file of request %s: %w", requestID, err)
 	}
 	return nil
 }
@@ -205,7 +215,7 @@ func (a *Attachments) change(ctx context.Context, requestID string, by By, actio
 			return fmt.Errorf("%w: request %s", ErrDeleted, requestID)
 		case status == StatusInProcessing, lifecycle.Status(status).Ended(), status == StatusRequiresFinalization:
 			return &RefusedError{
-				RequestID: requestID, Status: status, Verb: "add to",
+				RequestID: requestID, Status: status, Verb: "change",
 				reason: "it is " + string(status) + "; files and comments can be added while it waits for somebody", cause: ErrConflict,
 			}
 		}

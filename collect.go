@@ -174,13 +174,26 @@ func (r *run) collections(outcomes []graph.Outcome) []CollectionOutcome {
 func (r *run) prior(ctx context.Context) ([]graph.Outcome, error) {
 	stands := map[graph.Address]bool{}
 	var prior []graph.Outcome
+	answers, err := r.papers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for i, o := range r.results.Walk {
-		if i >= len(r.steps) || o.State != graph.Done || r.steps[i].Cycle != 0 {
+		if i >= len(r.steps) || r.steps[i].Cycle != 0 {
 			continue
 		}
 		s := r.steps[i]
-		if slices.ContainsFunc(s.Upstream, func(a graph.Address) bool { return !stands[a] }) {
+		unasked := o.State == graph.Skipped && !o.Behind && s.conn.asker != nil
+		if o.State != graph.Done && !unasked || slices.ContainsFunc(s.Upstream, func(a graph.Address) bool { return !stands[a] }) {
 			continue
+		}
+		if unasked {
+			stands[o.Address] = true
+			prior = append(prior, o)
+			continue
+		}
+		if t := answers.Tasks[taskID(graph.Access, o.Address)]; t != nil && i < len(r.results.Spooled) && t.Revision != r.results.Spooled[i].Revision {
+			continue // answered anew since
 		}
 		if err := r.loadStep(ctx, s); err != nil {
 			continue

@@ -116,7 +116,8 @@ type Config struct {
 	SharedRows SharedRows
 	// Limits bound what one request may use.
 	Limits Limits
-	// Lease is how long a process that stopped answering keeps a request.
+	// Lease is how long a process that stopped answering keeps a request, or
+	// a message that it was sending.
 	// It is renewed at a third of this time. Defaults to one minute.
 	Lease time.Duration
 	// Slice is how long Run works on one request before others that are due

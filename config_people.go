@@ -63,6 +63,11 @@ func (e *Engine) configurePeople(faults *multierror.Error) *multierror.Error {
 			add("Vendors: vendor %d (%q): %w", i+1, c.Vendors[i].Key, err)
 		}
 	}
+	if c.Digest != nil {
+		if err := c.Digest.check(c.Clock()); err != nil {
+			add("Digest: %w", err)
+		}
+	}
 	if len(c.Vendors) > 0 && c.Notifier == nil {
 		add("Vendors needs a Notifier that sends the messages, such as adapters/smtp")
 	}
@@ -94,6 +99,8 @@ func (e *Engine) configureVendor(i int) error {
 	for _, policy := range v.Policies {
 		if e.policies[policy] == nil {
 			errs = append(errs, fmt.Errorf("it names policy %q, which is not among Policies", policy))
+		} else if !e.erases(policy) {
+			errs = append(errs, fmt.Errorf("it names policy %q, which does not erase", policy))
 		}
 	}
 	if v.Name == "" {
@@ -101,6 +108,9 @@ func (e *Engine) configureVendor(i int) error {
 	}
 	if v.When == nil {
 		v.When = Weekly(time.Monday, 12, 0, nil)
+	}
+	if err := v.When.check(e.config.Clock()); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

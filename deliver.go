@@ -342,7 +342,7 @@ func (r *run) writeRows(ctx context.Context, s *step, p *parcel, sel *graph.Sele
 			return w.odd, err
 		}
 		if s.conn.asker != nil {
-			if record, err = r.withFiles(s, p, record); err != nil {
+			if record, err = r.withFiles(s, p, w, record); err != nil {
 				return w.odd, err
 			}
 		}

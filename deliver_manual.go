@@ -60,7 +60,6 @@ func (p *papers) manualCollections() []*manualCollection {
 	if len(said.rows) > 0 {
 		list = append(list, said)
 	}
-	slices.SortFunc(list, func(a, b *manualCollection) int { return storage.CompareKeys(a.key, b.key) })
 	return list
 }
 
@@ -78,6 +77,7 @@ func (r *run) surveyManual() {
 
 // writeManual writes what people answered, and attaches their files.
 func (r *run) writeManual(p *parcel, out storage.Writer) (told []storage.ManifestCollection, err error) {
+	slices.SortFunc(r.manual, func(a, b *manualCollection) int { return storage.CompareKeys(a.shown.String(), b.shown.String()) })
 	for _, c := range r.manual {
 		show := &storage.Collection{Dataset: c.shown.String()}
 		for _, column := range c.columns {
@@ -165,8 +165,9 @@ func (r *run) attachment(f *paperFile) *storage.Attachment {
 }
 
 // withFiles puts the paths of attached files into a spooled row of answers. The
-// columns of files hold lists of objects whose path is the file's ID.
-func (r *run) withFiles(s *step, p *parcel, record []byte) ([]byte, error) {
+// columns of files hold lists of objects whose path is the file's ID. Files of
+// columns that the rule does not select stay out of its package.
+func (r *run) withFiles(s *step, p *parcel, w *rowMaker, record []byte) ([]byte, error) {
 	t := r.answers.Tasks[taskID(graph.Access, s.Address())]
 	at, err := s.splitInto(nil, record)
 	if err != nil || t == nil {
@@ -178,7 +179,8 @@ func (r *run) withFiles(s *step, p *parcel, record []byte) ([]byte, error) {
 		if err != nil {
 			return nil, s.damaged(err)
 		}
-		if f := t.field(column); f != nil && f.Type == TaskFile {
+		picked := slices.ContainsFunc(w.columns, func(c rowColumn) bool { return c.at == i })
+		if f := t.field(column); picked && f != nil && f.Type == TaskFile {
 			list, _ := v.([]any)
 			for n, e := range list {
 				file, _ := e.(map[string]any)

@@ -155,7 +155,7 @@ func (d *draft) forget(thing lifecycle.Thing) {
 	case lifecycle.Log:
 		d.DropEvents = true
 	case lifecycle.Request:
-		d.Remove = true
+		d.Remove, d.papersGone = true, true // a file may have come after the end
 	}
 	if !slices.Contains(d.things, thing) {
 		d.things = append(d.things, thing)

@@ -48,6 +48,8 @@ func (r *run) dryStep(ctx context.Context, w io.Writer, s *step, erase bool) err
 	switch {
 	case s.schema == nil:
 		statements = []string{"-- the database has no such collection: skipped"}
+	case s.conn.asker != nil:
+		statements = []string{"-- people are asked"}
 	case s.conn.dry == nil:
 		statements = []string{"-- the connector has no dry run"}
 	case erase:

@@ -231,7 +231,10 @@ func TestFailingNotifierLosesNoRequest(t *testing.T) {
 			require.Empty(t, o.notices())
 
 			n.fail = nil
-			o.done(t, o.SendCode, "r1", dsr.StatusUnverified)
+			o.clock.add(time.Minute)
+			_, err = o.engine.Messages().Send(t.Context())
+			require.NoError(t, err)
+			require.ElementsMatch(t, []string{"r1 received", "r1 verify"}, o.notices(), "of two codes, the newer one")
 			_, err = o.Verify(t.Context(), "r1", o.code(t))
 			require.NoError(t, err)
 		})

@@ -1,11 +1,14 @@
 package dsr
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/godsr/dsr/graph"
@@ -20,35 +23,40 @@ type handled struct {
 // errOutdated says that a letter has become pointless.
 var errOutdated = errors.New("outdated")
 
-// handleLetter deals with a claimed message and saves what became of it. The
-// error is that of the store.
-func (e *Engine) handleLetter(ctx context.Context, m Message) (*letter, error) {
-	var rec *Record
-	if m.RequestID != "" {
-		var err error
-		if rec, err = e.config.Store.Request(ctx, m.RequestID); errors.Is(err, ErrNotFound) {
-			return nil, nil // gone with its request
-		} else if err != nil {
-			return nil, err
-		}
+// handleLetter deals with a claimed message and saves what became of it: whether
+// it was sent, or need not be. The error is that of the store.
+func (e *Engine) handleLetter(ctx context.Context, m Message) (l *letter, sent bool, err error) {
+	if err := json.Unmarshal(m.Data, &l); err != nil {
+		e.config.Logger.ErrorContext(ctx, "a message cannot be read and is laid aside", "request", m.RequestID, "message", m.ID)
+		return nil, false, e.saveMessage(ctx, &m, never)
 	}
-	l, secret, err := e.openLetter(ctx, &m, rec)
-	if l == nil {
-		return nil, err
+	var rec *Record
+	var secret letterSecret
+	if m.RequestID != "" {
+		if rec, err = e.config.Store.Request(ctx, m.RequestID); errors.Is(err, ErrNotFound) {
+			return l, true, nil // gone with its request
+		}
 	}
 	var done handled
 	if err == nil {
+		secret, err = e.openLetter(ctx, &m, rec)
+	}
+	if err == nil {
 		done, err = e.dispatch(ctx, &m, l, secret, rec)
 	}
-	return l, e.settle(ctx, m, l, done, err)
+	sent = err == nil || outdated(err)
+	return l, sent, e.settle(ctx, m, l, done, err)
 }
+
+// outdated reports whether a letter has become pointless.
+func outdated(err error) bool { return errors.Is(err, errOutdated) || errors.Is(err, ErrShredded) }
 
 // dispatch does what a letter is for.
 func (e *Engine) dispatch(ctx context.Context, m *Message, l *letter, secret letterSecret, rec *Record) (done handled, err error) {
 	defer recovered(&err)
 	switch l.Kind {
 	case letterNotice:
-		n, err := e.compose(ctx, m, l, secret, rec)
+		n, err := e.compose(ctx, m, l, &secret, rec)
 		if err != nil {
 			return done, err
 		}
@@ -74,13 +82,16 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 	ch := MessageChange{ExpectVersion: m.Version, Message: m}
 	ch.Message.Version++
 	log := e.config.Logger.With("request", m.RequestID, "message", m.ID, "kind", string(l.Kind))
+	if l.Notice != nil {
+		log = log.With("notice", string(l.Notice.Kind))
+	}
 	switch {
 	case err == nil && done.again.IsZero():
 		ch.Remove = true
 	case err == nil:
 		ch.Message.DueAt = done.again.UTC().Truncate(time.Microsecond)
 		l.Tries, l.Since, l.Failure = 0, time.Time{}, ""
-	case errors.Is(err, errOutdated), errors.Is(err, ErrShredded):
+	case outdated(err):
 		ch.Remove = true
 		log.InfoContext(ctx, "a message was dropped: it has become pointless, or its data subject was forgotten")
 	case interrupted:
@@ -90,23 +101,30 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 			l.Since = now
 		}
 		l.Failure = reasonOf(err)
-		if errors.Is(err, ErrRejected) || now.Sub(l.Since) >= e.config.Retry.GiveUp {
-			l.Refused, ch.Message.DueAt = true, never
-			done.also = append(done.also, e.parked(&m, l)...)
-			log.ErrorContext(ctx, "a message was not taken and will not be sent again by itself", "reason", l.Failure)
-		} else {
+		if l.Kind == letterDigest || !errors.Is(err, ErrRejected) && now.Sub(l.Since) < e.config.Retry.GiveUp {
 			ch.Message.DueAt = now.Add(e.config.Retry.pause(l.Tries - 1)).Truncate(time.Microsecond)
 			log.WarnContext(ctx, "notice not sent", "reason", l.Failure, "again", ch.Message.DueAt)
+			break
 		}
+		log.ErrorContext(ctx, "a message was not taken and will not be sent again by itself", "reason", l.Failure)
+		ch.Message.DueAt = never
+		if l.Kind == letterVendor {
+			var err error
+			if done.also, err = e.vendorFailed(ctx, &m, l); err != nil {
+				return err
+			}
+			ch.Message.DueAt = e.standingTime(l)
+		}
+		done.also = append(done.also, e.parked(&m, l)...)
 	}
-	var encodeErr error
-	if ch.Message.Data, encodeErr = json.Marshal(l); encodeErr != nil {
-		return fmt.Errorf("dsr: encode a message: %w", encodeErr)
+	if err := l.into(&ch.Message); err != nil {
+		return err
 	}
 	save := e.config.Store.SaveMessages(ctx, append([]MessageChange{ch}, done.also...))
 	if errors.Is(save, ErrConflict) || errors.Is(save, ErrNotFound) {
 		return nil // its request is gone, or somebody has edited it
 	}
+	e.wakeOutbox()
 	return save
 }
 
@@ -142,20 +160,23 @@ func (e *Engine) sendNotice(ctx context.Context, n *Notice) error {
 }
 
 // compose makes a notice of a letter, with what is known of its request now.
-func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret letterSecret, rec *Record) (*Notice, error) {
+func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret *letterSecret, rec *Record) (*Notice, error) {
 	n := &Notice{
-		ID: m.ID, Kind: l.Notice.Kind, At: l.Notice.At, Packages: l.Notice.Packages, Message: l.Notice.Message, Tasks: l.Notice.Tasks,
+		ID: m.ID, Kind: l.Notice.Kind, At: l.Notice.At, Deadline: l.Notice.Deadline, Packages: l.Notice.Packages, Message: l.Notice.Message, Tasks: l.Notice.Tasks,
 		Code: secret.Code, CodeExpires: secret.CodeExpires, Reason: secret.Reason, Assignee: secret.Assignee,
 	}
 	if rec == nil {
 		return n, nil
 	}
-	n.RequestID, n.ExternalID, n.Policy, n.Actions, n.Deadline = rec.ID, rec.ExternalID, rec.Policy, rec.Actions, rec.DeadlineAt
+	n.RequestID, n.ExternalID, n.Policy, n.Actions = rec.ID, rec.ExternalID, rec.Policy, rec.Actions
 	if n.Kind.Audience() != ToSubject {
 		return n, nil
 	}
-	if n.Kind == NoticeVerify && (rec.Status != StatusUnverified || !e.now().Before(n.CodeExpires)) {
-		return nil, errOutdated
+	if n.Kind == NoticeVerify {
+		if good, err := e.codeIsGood(ctx, rec, secret); err != nil || !good {
+			return nil, cmp.Or(err, errOutdated)
+		}
+		n.At = e.now() // the text says how long the code is good from now
 	}
 	sub, err := newRun(e, rec).subject(ctx)
 	if err != nil {
@@ -163,25 +184,56 @@ func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret lett
 	}
 	n.To, n.Locale = sub.Identities, sub.Locale
 	if n.Kind == NoticeComplete && e.config.DownloadURL != "" {
-		n.Links = e.links(ctx, rec)
+		n.Links, err = e.links(ctx, m, l, secret, rec)
 	}
-	return n, nil
+	return n, err
 }
 
-// links makes a link to each package that can be opened.
-func (e *Engine) links(ctx context.Context, rec *Record) []NoticeLink {
+// codeIsGood reports whether a code can still be entered: it has not expired,
+// and no newer one took its place.
+func (e *Engine) codeIsGood(ctx context.Context, rec *Record, secret *letterSecret) (bool, error) {
+	if rec.Status != StatusUnverified || !rec.DeletedAt.IsZero() || !e.now().Before(secret.CodeExpires) {
+		return false, nil
+	}
+	state, err := rec.state()
+	if err != nil || state.Code == nil {
+		return false, err
+	}
+	hash, err := e.hashCode(ctx, rec.ID, secret.Code)
+	return err == nil && bytes.Equal(hash, state.Code.Hash), err
+}
+
+// links makes a link to each package that can be opened. They are made once, when
+// the notice is sent first, and sealed into its message.
+func (e *Engine) links(ctx context.Context, m *Message, l *letter, secret *letterSecret, rec *Record) ([]NoticeLink, error) {
+	expired := func(link NoticeLink) bool { return !e.now().Before(link.Expires) }
+	if len(secret.Links) > 0 && !slices.ContainsFunc(secret.Links, expired) {
+		return secret.Links, nil
+	}
 	res, err := rec.results()
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
 	}
-	var links []NoticeLink
+	secret.Links = nil
 	for _, p := range res.Packages {
+		if dest := e.config.Destinations[p.Destination].Storage; dest == nil || !opens(dest) && !links(dest) {
+			continue // the host brings it there in another way
+		}
 		token, expires, err := e.downloads.Link(ctx, rec.ID, p.Rule, nil)
-		if err != nil {
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrPackageGone) || errors.Is(err, ErrConflict) || errors.Is(err, ErrDeleted) {
 			e.config.Logger.WarnContext(ctx, "a notice of completion has no link to a package", "request", rec.ID, "rule", p.Rule)
 			continue
 		}
-		links = append(links, NoticeLink{Rule: p.Rule, URL: e.config.DownloadURL + url.PathEscape(token), Expires: expires})
+		if err != nil {
+			return nil, err
+		}
+		secret.Links = append(secret.Links, NoticeLink{Rule: p.Rule, URL: e.config.DownloadURL + url.PathEscape(token), Expires: expires})
 	}
-	return links
+	if len(secret.Links) == 0 {
+		return nil, nil
+	}
+	if m.Sealed, err = e.sealLetter(ctx, rec, m.ID, secret); err != nil {
+		return nil, err
+	}
+	return secret.Links, e.saveLetter(ctx, m, l)
 }

@@ -42,7 +42,7 @@ func TestHooksOfARequestThatCollectsAnew(t *testing.T) {
 // TestHooksOfAHaltedRequestThatExpires: the hook may still answer.
 func TestHooksOfAHaltedRequestThatExpires(t *testing.T) {
 	t.Parallel()
-	o, hooks := asking(t, func(c *dsr.Config) { c.Retention.Collected = time.Hour })
+	o, hooks := preApproving(t, func(c *dsr.Config) { c.Retention.Collected = time.Hour })
 	hooks.answer("crm", dsr.HookAnswer{Halt: true})
 	o.submitted(t, submission("access", "ada@example.com"))
 	o.advanced(t, "r1", dsr.StatusPaused)

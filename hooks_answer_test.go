@@ -15,8 +15,8 @@ import (
 	"github.com/godsr/dsr"
 )
 
-// asking is an office whose requests ask the hook crm before anything else.
-func asking(t testing.TB, change func(*dsr.Config)) (*office, *receivers) {
+// preApproving is an office whose requests ask the hook crm before anything else.
+func preApproving(t testing.TB, change func(*dsr.Config)) (*office, *receivers) {
 	t.Helper()
 	return hooking(t, dsr.Flow{Before: []dsr.Hooking{{Hook: "crm", TwoWay: true}, {Hook: "mdm", TwoWay: true}}}, change)
 }
@@ -32,7 +32,7 @@ func found(t *testing.T, o *office, kind, value string) []string {
 // the hook after it and looked for, as if it had been submitted.
 func TestHookAddsIdentities(t *testing.T) {
 	t.Parallel()
-	o, hooks := asking(t, nil)
+	o, hooks := preApproving(t, nil)
 	more := dsr.Identities{"email": {"bob@example.com", "ada@example.com"}, "loyalty_no": {"L-4711"}, "phone_number": {}}
 	hooks.answer("crm", dsr.HookAnswer{Identities: more})
 	require.Empty(t, found(t, o, "email", "bob@example.com"))
@@ -86,7 +86,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			o, hooks := asking(t, nil)
+			o, hooks := preApproving(t, nil)
 			hooks.does("crm", func(context.Context, *dsr.HookCall) (*dsr.HookAnswer, error) { return &test.answer, test.err })
 			o.submitted(t, submission("both", "ada@example.com"))
 			req, err := o.Advance(t.Context(), "r1")
@@ -113,7 +113,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 
 func TestHookThatPanics(t *testing.T) {
 	t.Parallel()
-	o, hooks := asking(t, nil)
+	o, hooks := preApproving(t, nil)
 	hooks.does("crm", func(context.Context, *dsr.HookCall) (*dsr.HookAnswer, error) { panic("ada@example.com") })
 	o.submitted(t, submission("access", "ada@example.com"))
 	req, err := o.Advance(t.Context(), "r1")
@@ -131,7 +131,7 @@ func TestHookHalts(t *testing.T) {
 	for _, by := range []string{"token", "person"} {
 		t.Run(by, func(t *testing.T) {
 			t.Parallel()
-			o, hooks := asking(t, nil)
+			o, hooks := preApproving(t, nil)
 			hooks.answer("crm", dsr.HookAnswer{Halt: true, Identities: dsr.Identities{"loyalty_no": {"L-4711"}}})
 			o.submitted(t, submission("access", "ada@example.com"))
 			req := o.advanced(t, "r1", dsr.StatusPaused)
@@ -168,7 +168,7 @@ func TestHookHalts(t *testing.T) {
 // begin anew for the next hook, and asks again under the same ID.
 func TestHookThatIsDown(t *testing.T) {
 	t.Parallel()
-	o, hooks := asking(t, nil)
+	o, hooks := preApproving(t, nil)
 	down := fmt.Errorf("%w: it answers 503", dsr.ErrUnavailable)
 	hooks.fails("crm", down)
 	hooks.fails("mdm", down)
@@ -204,7 +204,7 @@ func TestHookThatIsDown(t *testing.T) {
 // TestHookThatStaysDown: after Retry.GiveUp the request stops.
 func TestHookThatStaysDown(t *testing.T) {
 	t.Parallel()
-	o, hooks := asking(t, func(c *dsr.Config) { c.Retry.GiveUp = time.Hour })
+	o, hooks := preApproving(t, func(c *dsr.Config) { c.Retry.GiveUp = time.Hour })
 	hooks.fails("crm", fmt.Errorf("%w: it answers 503", dsr.ErrUnavailable))
 	o.submitted(t, submission("access", "ada@example.com"))
 	o.advanced(t, "r1", dsr.StatusInProcessing)
@@ -218,7 +218,7 @@ func TestHookThatStaysDown(t *testing.T) {
 func TestAnswerAfterTheRequestWasCanceled(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []dsr.HookAnswer{{}, {Halt: true}, {Identities: dsr.Identities{"email": {"bob@example.com"}}}} {
-		o, hooks := asking(t, nil)
+		o, hooks := preApproving(t, nil)
 		hooks.does("crm", func(context.Context, *dsr.HookCall) (*dsr.HookAnswer, error) {
 			return &answer, cancel(t, o.engine, "r1")
 		})
@@ -282,7 +282,7 @@ func TestAfterHookThatFails(t *testing.T) {
 // work at once, also when a hook finds out only then.
 func TestAddedIdentityOfARequestAtWork(t *testing.T) {
 	t.Parallel()
-	o, hooks := asking(t, nil)
+	o, hooks := preApproving(t, nil)
 	other := make(chan error, 1)
 	hooks.does("crm", func(ctx context.Context, c *dsr.HookCall) (*dsr.HookAnswer, error) {
 		if c.Request.ID == "r2" {

@@ -13,8 +13,8 @@ import (
 	"github.com/godsr/dsr/graph"
 )
 
-// hookFor is how long a hook may take.
-const hookFor = time.Minute
+// hookFor is how long a hook may take: less than a lease by default.
+const hookFor = 45 * time.Second
 
 // letterCall is a call of a hook in the outbox.
 type letterCall struct {

@@ -18,7 +18,7 @@ import (
 // waits for the answer of the check fraud.
 func halting(t testing.TB) (*office, *receivers) {
 	t.Helper()
-	o, hooks := asking(t, func(c *dsr.Config) {
+	o, hooks := preApproving(t, func(c *dsr.Config) {
 		flow := c.Flow
 		flow.PreApproval = []string{"fraud"}
 		c.Flows = map[string]dsr.Flow{"both": flow}

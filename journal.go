@@ -31,7 +31,7 @@ func (r *run) journalStage(ctx context.Context) error {
 	for i := range r.results.Collections {
 		c := &r.results.Collections[i]
 		c.Targeted, c.Masked, c.Gone, c.Changed = 0, 0, 0, 0
-		if c.State == graph.Done {
+		if s := r.index[c.Address]; c.State == graph.Done && s != nil && s.conn.asker == nil {
 			c.Message = "" // of a journal that was dropped
 		}
 	}

@@ -30,6 +30,7 @@ type letter struct {
 	Notice *letterText    `json:"notice,omitempty"`
 	Hook   *letterCall    `json:"hook,omitempty"`
 	Task   string         `json:"task,omitempty"`   // of a reminder
+	Asked  time.Time      `json:"asked,omitzero"`   // when the task of a reminder was
 	Every  time.Duration  `json:"every,omitempty"`  // of a reminder
 	Vendor *letterBatch   `json:"vendor,omitempty"` // of a vendor
 	Digest *letterDigests `json:"digest,omitempty"`
@@ -38,33 +39,67 @@ type letter struct {
 	Tries   int       `json:"tries,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
 	Failure string    `json:"failure,omitempty"`
-	// Refused letters wait for a person.
-	Refused bool `json:"refused,omitempty"`
+}
+
+// begin makes a letter that comes again and again forget what it was about.
+func (l *letter) begin() {
+	l.Tries, l.Since, l.Digest = 0, time.Time{}, nil
+	if l.Vendor != nil {
+		l.Vendor.Requests, l.Vendor.Sent = nil, false
+	}
+}
+
+// into writes a letter into its message.
+func (l *letter) into(m *Message) (err error) {
+	m.Data, err = encode(l)
+	return err
+}
+
+// saveLetter stores a claimed letter as it is now, still claimed.
+func (e *Engine) saveLetter(ctx context.Context, m *Message, l *letter) error {
+	if err := l.into(m); err != nil {
+		return err
+	}
+	return e.saveMessage(ctx, m, e.claimUntil())
+}
+
+// saveMessage stores a message that is there.
+func (e *Engine) saveMessage(ctx context.Context, m *Message, due time.Time) error {
+	next := *m
+	next.Version++
+	next.DueAt = due
+	if err := e.config.Store.SaveMessages(ctx, []MessageChange{{ExpectVersion: m.Version, Message: next}}); err != nil {
+		return err
+	}
+	*m = next
+	return nil
 }
 
 // letterText is what is known of a notice when it is put into the outbox.
 type letterText struct {
 	Kind     NoticeKind `json:"kind"`
 	At       time.Time  `json:"at"`
+	Deadline time.Time  `json:"deadline,omitzero"`
 	Packages []string   `json:"packages,omitempty"`
 	Message  string     `json:"message,omitempty"`
 	Tasks    []TaskRef  `json:"tasks,omitempty"`
-	Vendor   string     `json:"vendor,omitempty"`
 }
 
 // letterSecret is what is sealed of it.
 type letterSecret struct {
-	Code        string    `json:"code,omitempty"`
-	CodeExpires time.Time `json:"code_expires,omitzero"`
-	Reason      string    `json:"reason,omitempty"`
-	Assignee    string    `json:"assignee,omitempty"`
+	Code        string       `json:"code,omitempty"`
+	CodeExpires time.Time    `json:"code_expires,omitzero"`
+	Reason      string       `json:"reason,omitempty"`
+	Assignee    string       `json:"assignee,omitempty"`
+	Links       []NoticeLink `json:"links,omitempty"` // made when it is sent first
 }
 
 // never is when a letter is due that waits for a person.
 var never = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// claimFor is how long a process has that sends a letter before others may.
-const claimFor = 2 * time.Minute
+// claimUntil is how long a process has that sends a letter before others may: a
+// lease, and no less than a notifier or a hook may take.
+func (e *Engine) claimUntil() time.Time { return e.now().Add(max(e.config.Lease, time.Minute)) }
 
 // notify puts a notice into the change. It is sent once the change is stored.
 func (d *draft) notify(ctx context.Context, n Notice) error {
@@ -80,7 +115,9 @@ func (d *draft) notify(ctx context.Context, n Notice) error {
 		d.event(Event{Kind: "notice not sent", Message: string(n.Kind) + ": the data subject was forgotten"})
 		return nil
 	}
-	l := letter{Kind: letterNotice, Notice: &letterText{Kind: n.Kind, At: d.now, Packages: n.Packages, Message: n.Message, Tasks: n.Tasks}}
+	l := letter{Kind: letterNotice, Notice: &letterText{
+		Kind: n.Kind, At: d.now, Deadline: rec.DeadlineAt, Packages: n.Packages, Message: n.Message, Tasks: n.Tasks,
+	}}
 	return d.post(ctx, &l, letterSecret{Code: n.Code, CodeExpires: n.CodeExpires, Reason: n.Reason, Assignee: n.Assignee}, d.now)
 }
 
@@ -96,59 +133,65 @@ func (d *draft) post(ctx context.Context, l *letter, secret letterSecret, due ti
 	if m.Data, err = json.Marshal(l); err != nil {
 		return fmt.Errorf("dsr: encode a message: %w", err)
 	}
-	if wrapped, ok := rec.Keys[keyIdentity]; ok && secret != (letterSecret{}) {
-		key, err := d.engine.config.Keyring.Unwrap(ctx, wrapped, bound(rec.ID, keyIdentity))
-		if err != nil {
-			return fmt.Errorf("dsr: unwrap the identity key of request %s: %w", rec.ID, err)
-		}
-		plain, err := json.Marshal(secret)
-		if err != nil {
-			return errors.New("dsr: a message cannot be encoded")
-		}
-		if m.Sealed, err = seal.Seal(d.engine.config.Random, key, plain, bound(rec.ID, "message "+m.ID)); err != nil {
-			return fmt.Errorf("dsr: seal a message of request %s: %w", rec.ID, err)
-		}
+	if m.Sealed, err = d.engine.sealLetter(ctx, rec, m.ID, &secret); err != nil {
+		return err
 	}
 	if !due.After(d.now) && !d.engine.runner.running.Load() {
-		m.DueAt = d.now.Add(claimFor)
+		m.DueAt = d.engine.claimUntil()
 		d.claimed = append(d.claimed, m)
 	}
 	d.Messages = append(d.Messages, MessageChange{Message: m})
 	return nil
 }
 
-// letterID names the message that a version of a request puts into the outbox.
+// sealLetter seals what is personal of a message; nil for nothing.
+func (e *Engine) sealLetter(ctx context.Context, rec *Record, id string, secret *letterSecret) ([]byte, error) {
+	plain, err := json.Marshal(secret)
+	if err != nil {
+		return nil, errors.New("dsr: a message cannot be encoded")
+	}
+	if string(plain) == "{}" {
+		return nil, nil
+	}
+	key, err := newRun(e, rec).key(ctx, keyIdentity)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := seal.Seal(e.config.Random, key, plain, bound(rec.ID, "message "+id))
+	if err != nil {
+		return nil, fmt.Errorf("dsr: seal a message of request %s: %w", rec.ID, err)
+	}
+	return sealed, nil
+}
+
+// letterID names the message that a version of a request puts into the outbox. A
+// dot ends the name of the request, which therefore holds none.
 func letterID(requestID string, version int64, n int) string {
-	if len(requestID) > 64 || strings.Trim(requestID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
+	if len(requestID) > 64 || strings.Trim(requestID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
 		sum := sha256.Sum256([]byte(requestID))
 		requestID = hex.EncodeToString(sum[:16])
 	}
 	return fmt.Sprintf("%s.%d.%d", requestID, version, n+1)
 }
 
-// openLetter reads a message, and what is sealed of it.
-func (e *Engine) openLetter(ctx context.Context, m *Message, rec *Record) (*letter, letterSecret, error) {
-	var l letter
-	var secret letterSecret
-	if err := json.Unmarshal(m.Data, &l); err != nil {
-		return nil, secret, fmt.Errorf("dsr: message %s cannot be read: %w", m.ID, err)
-	}
+// openLetter opens what is sealed of a message.
+func (e *Engine) openLetter(ctx context.Context, m *Message, rec *Record) (secret letterSecret, err error) {
 	if len(m.Sealed) == 0 {
-		return &l, secret, nil
+		return secret, nil
 	}
 	if rec == nil {
-		return &l, secret, fmt.Errorf("dsr: message %s is sealed and of no request", m.ID)
+		return secret, fmt.Errorf("dsr: message %s is sealed and of no request", m.ID)
 	}
 	key, err := newRun(e, rec).key(ctx, keyIdentity)
 	if err != nil {
-		return &l, secret, err
+		return secret, err
 	}
 	plain, err := seal.Open(key, m.Sealed, bound(rec.ID, "message "+m.ID))
 	if err != nil {
-		return &l, secret, fmt.Errorf("dsr: open message %s: %w", m.ID, err)
+		return secret, fmt.Errorf("dsr: open message %s: %w", m.ID, err)
 	}
 	if err := json.Unmarshal(plain, &secret); err != nil {
-		return &l, secret, fmt.Errorf("dsr: message %s cannot be decoded", m.ID)
+		return secret, fmt.Errorf("dsr: message %s cannot be decoded", m.ID)
 	}
-	return &l, secret, nil
+	return secret, nil
 }

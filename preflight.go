@@ -150,6 +150,9 @@ func (c *checker) step(s *graph.Step, schema *Schema) {
 		if s.Cycle != 0 {
 			c.fault(s, nil, "people answer it, so it cannot be part of a cycle of references; remove a reference")
 		}
+		if conn := c.engine.connections[s.Address().Dataset]; conn.ReadOnly && s.Erase != nil && (s.Erase.Delete || len(s.Erase.Fields) > 0) {
+			c.fault(s, nil, "an erasure rule reaches it, but connection %q is set to read-only", conn.Key)
+		}
 		return // people are asked, and need no columns and keys
 	}
 	for _, column := range s.Columns {

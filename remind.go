@@ -18,22 +18,6 @@ func encode(v any) ([]byte, error) {
 	return data, nil
 }
 
-// saveLetter stores a claimed letter as it is now, still claimed.
-func (e *Engine) saveLetter(ctx context.Context, m *Message, l *letter) error {
-	next := *m
-	next.Version++
-	next.DueAt = e.now().Add(claimFor)
-	var err error
-	if next.Data, err = encode(l); err != nil {
-		return err
-	}
-	if err := e.config.Store.SaveMessages(ctx, []MessageChange{{ExpectVersion: m.Version, Message: next}}); err != nil {
-		return err
-	}
-	*m = next
-	return nil
-}
-
 // remind tells those who have a task that is still open.
 func (e *Engine) remind(ctx context.Context, m *Message, l *letter, rec *Record) (handled, error) {
 	p, err := newRun(e, rec).papers(ctx)
@@ -41,10 +25,12 @@ func (e *Engine) remind(ctx context.Context, m *Message, l *letter, rec *Record)
 		return handled{}, err
 	}
 	t := p.Tasks[l.Task]
-	if t == nil || t.State != TaskOpen || rec.Status != StatusRequiresInput || !rec.DeletedAt.IsZero() || e.config.Notifier == nil {
+	if t == nil || t.State != TaskOpen || !t.AskedAt.Equal(l.Asked) || !rec.DeletedAt.IsZero() || e.config.Notifier == nil {
 		return handled{}, errOutdated
 	}
-	kind := NoticeReminder
+	if rec.Status != StatusRequiresInput { // for a while only: its end shreds the task
+		return handled{again: e.now().Add(l.Every)}, nil
+	}
 	d, err := e.draft(rec)
 	if err != nil {
 		return handled{}, err
@@ -52,7 +38,7 @@ func (e *Engine) remind(ctx context.Context, m *Message, l *letter, rec *Record)
 	// The notices are numbered by the reminder, which is saved with them: each
 	// comes once for each time.
 	d.letters = fmt.Sprintf("%s.%d", m.ID, m.Version)
-	if err := d.tellTask(ctx, kind, t, t.Spec.Assignees); err != nil {
+	if err := d.tellTask(ctx, NoticeReminder, t, t.Spec.Assignees); err != nil {
 		return handled{}, err
 	}
 	for i := range d.Messages {
@@ -96,19 +82,24 @@ func (e *Engine) digest(ctx context.Context, m *Message, l *letter) (handled, er
 			Assignee: assignee, Tasks: by[assignee],
 		}
 		switch err := e.sendNotice(ctx, n); {
+		case err == nil:
+			l.Digest.Told = append(l.Digest.Told, who)
 		case errors.Is(err, ErrRejected):
 			e.config.Logger.ErrorContext(ctx, "a digest was not taken", "assignee", who)
-		case err != nil:
+			l.Digest.Told = append(l.Digest.Told, who)
+		default:
 			waits = err
-			continue
 		}
-		l.Digest.Told = append(l.Digest.Told, who)
+		// Also where nobody was told: it renews the claim.
 		if err := e.saveLetter(ctx, m, l); err != nil {
 			return handled{}, err
 		}
 	}
-	if waits != nil {
+	if waits != nil && (l.Since.IsZero() || e.now().Sub(l.Since) < e.config.Retry.GiveUp) {
 		return handled{}, waits
+	}
+	if waits != nil {
+		e.config.Logger.ErrorContext(ctx, "a digest is given up until the next one: not everybody could be told", "told", len(l.Digest.Told), "of", len(by))
 	}
 	l.Digest = nil
 	return handled{again: e.config.Digest(e.now())}, nil
@@ -144,13 +135,41 @@ func (e *Engine) standing(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(there) > 0 {
-			continue
+		ch := MessageChange{Message: want[id]}
+		if len(there) > 0 { // a schedule may have become denser
+			old := there[0]
+			if !old.DueAt.After(ch.Message.DueAt) {
+				continue
+			}
+			ch = MessageChange{ExpectVersion: old.Version, Message: old}
+			ch.Message.Version, ch.Message.DueAt = old.Version+1, want[id].DueAt
 		}
-		err = e.config.Store.SaveMessages(ctx, []MessageChange{{Message: want[id]}})
+		err = e.config.Store.SaveMessages(ctx, []MessageChange{ch})
 		if err != nil && !errors.Is(err, ErrConflict) {
 			return err
 		}
 	}
-	return nil
+	return e.releaseOrphans(ctx)
+}
+
+// standingTime is when a letter that comes again and again comes next; zero for
+// one that does not.
+func (e *Engine) standingTime(l *letter) time.Time {
+	var when Schedule
+	switch l.Kind {
+	case letterDigest:
+		when = e.config.Digest
+	case letterVendor:
+		if v := e.vendor(l.Vendor.Key); v != nil {
+			when = v.When
+		}
+	}
+	if when == nil {
+		return time.Time{}
+	}
+	now := e.now()
+	if next := when(now).UTC().Truncate(time.Microsecond); next.After(now) {
+		return next
+	}
+	return now.Add(time.Hour) // a schedule that stands still must not make the engine race
 }

@@ -28,6 +28,8 @@ type spooled struct {
 	Rounds int `json:"rounds"`
 	// Dropped counts the rows that several queries returned.
 	Dropped int `json:"dropped,omitempty"`
+	// Revision is that of the task whose answers they are.
+	Revision int `json:"revision,omitempty"`
 }
 
 // rowsPart names the spool part of one visit of a step.

@@ -60,7 +60,7 @@ func (j *journal) sharing(ctx context.Context, s *step) (*sharing, error) {
 		end := &sharedEnd{fields: in.Fields, ask: in.encode, form: in.encode, values: map[string]bool{}}
 		for m, src := range in.Sources {
 			from := j.run.index[src.From]
-			if from == nil || from.schema == nil {
+			if from == nil || from.schema == nil || from.conn.asker != nil {
 				continue
 			}
 			if _, err := j.foreign(ctx, s, end, from, src.Fields, fmt.Sprintf("shared-%d-%d-%d", s.number, n, m)); err != nil {

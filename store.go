@@ -11,13 +11,13 @@ import (
 // their wrapped keys, journals, logs and the audit trail. What is personal in
 // it is sealed by the engine before it gets here.
 //
-// All writing goes through Commit; SaveCheckpoint and SaveMessages are for what
-// is no request's. Everything else only reads. What is given and what is returned belongs to the
-// caller, who may change it, and a store changes nothing in what it is given
-// [copies given] [copies returned]. An ID is taken literally, by its bytes; only
-// one with zero bytes or invalid UTF-8 may be refused [hostile ids]. Times keep
-// at least their microsecond [times]. A store with a Close method must answer
-// with an error from then on, and with nil to a second Close [closed]. Package
+// All writing goes through Commit, SaveCheckpoint and SaveMessages. Everything
+// else only reads. What is given and what is returned belongs to the caller, who
+// may change it, and a store changes nothing in what it is given [copies given]
+// [copies returned]. An ID is taken literally, by its bytes; only one with zero
+// bytes or invalid UTF-8 may be refused [hostile ids]. Times keep at least their
+// microsecond [times]. A store with a Close method must answer with an error
+// from then on, and with nil to a second Close [closed]. Package
 // adapters/storetest checks every "must"; the name of the check stands in
 // brackets.
 type Store interface {
@@ -53,7 +53,7 @@ type RequestReader interface {
 
 	// Requests lists the records that match all of the query [filters], in
 	// its order [sorting], at most Limit of them [limit], without their
-	// Plan, Outcomes and Keys. Pages that follow each other by After must
+	// Plan, Outcomes, Manual and Keys. Pages that follow each other by After must
 	// hold every record once, also while others are added [pages].
 	Requests(ctx context.Context, q RecordQuery) ([]*Record, error)
 
@@ -101,13 +101,21 @@ type AuditStore interface {
 // is.
 type Outbox interface {
 	// SaveMessages applies changes to messages atomically, in their order:
-	// all of them, or none [messages atomic]. It must be [ErrConflict] where
-	// a message's stored version is not the expected one (0: there is no
-	// such message) [message conflict].
+	// all of them must be durable when it returns nil, and none otherwise
+	// [messages atomic] [canceled]. It must be [ErrConflict] where a
+	// message's stored version is not the expected one (0: there is no such
+	// message), and where there is no message to remove [message conflict],
+	// so that of many that expect the same one is stored [one message
+	// winner]. To save a message of a request that there is not must be
+	// [ErrNotFound] [messages of nobody]; if the request is removed at that
+	// moment, the message must be gone with it, or be refused with one of
+	// the two [no orphans].
 	SaveMessages(ctx context.Context, changes []MessageChange) error
 
-	// Messages returns the messages that match all of the query, by DueAt
-	// and then by ID [message order], at most Limit of them [message limit].
+	// Messages returns the messages that match all of the query [message
+	// filters], as they were saved last [message round trip], by DueAt,
+	// those without one first, and then by ID [message order], at most Limit
+	// of them [message limit].
 	Messages(ctx context.Context, q MessageQuery) ([]Message, error)
 }
 
@@ -118,7 +126,8 @@ type Message struct {
 	Version int64
 	// RequestID is whose it is; empty for one that is no request's.
 	RequestID string
-	// DueAt is when it is to be looked at.
+	// DueAt is when it is to be looked at. One beyond the times that a store
+	// can keep may become the last, or the first, that it can.
 	DueAt time.Time
 	// Data says what it is, as JSON without personal values; Sealed holds
 	// what is personal, sealed.
@@ -138,7 +147,7 @@ type MessageChange struct {
 type MessageQuery struct {
 	ID        string
 	RequestID string
-	// Before keeps to those due before a time.
+	// Before keeps to those due before a time, and those without a DueAt.
 	Before time.Time
 	// Limit defaults to 100.
 	Limit int
@@ -163,9 +172,10 @@ type StoreChange struct {
 	DropEvents bool
 	// Audit lengthens the request's chain. The numbers follow those stored.
 	Audit []AuditEntry
-	// Messages are changes to the outbox, as SaveMessages takes them. Those
-	// of the request must be of its ID [messages with the request]; they
-	// vanish with it [messages removed].
+	// Messages are changes to the outbox, as SaveMessages takes them. They
+	// must be of this request, or else the change is refused [messages with
+	// the request]. The request's messages vanish with it [messages
+	// removed], so that a removal changes none.
 	Messages []MessageChange
 	// Remove deletes the request, and all that hangs on it but its audit
 	// trail. Only the ID, Version and Epoch of Record count then.

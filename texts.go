@@ -153,7 +153,7 @@ func (t *Texts) render(l *localeTexts, n *Notice) (subject, text, page string, e
 		return "", "", "", err
 	}
 	blocks := parseBlocks(text)
-	data.Notice.Subject, data.Notice.Text = short(oneLine(subject), 200), plainText(blocks)
+	data.Notice.Subject, data.Notice.Text = cutLine(oneLine(subject), 200), plainText(blocks)
 	if data.Notice.Subject == "" {
 		return "", "", "", l.fault(kind+".subject", "is empty for some notices")
 	}

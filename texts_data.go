@@ -170,8 +170,8 @@ func oneLine(s string) string {
 // asciiSpace leaves out the spaces that do not break.
 func asciiSpace(r rune) bool { return r == ' ' || r == '\t' || r == '\n' }
 
-// short cuts a line.
-func short(s string, limit int) string {
+// cutLine shortens a line to a number of characters.
+func cutLine(s string, limit int) string {
 	if letters := []rune(s); len(letters) > limit {
 		return strings.TrimRight(string(letters[:limit-1]), " ") + "…"
 	}

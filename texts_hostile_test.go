@@ -92,7 +92,7 @@ func TestBuiltInTextsFitEverySample(t *testing.T) {
 	require.Equal(t, []string{"de", "en", "es", "fr"}, newTexts(t, &dsr.TextsOptions{Files: files}).Locales())
 }
 
-// hostile values that a text might take for something else.
+// hostileValues are such as a text might take for something else.
 func hostileValues() map[string]string {
 	return map[string]string{
 		"script":   `<script>alert(1)</script><img src=x onerror=alert(1)>`,
@@ -115,7 +115,11 @@ func TestTextsOfHostileValues(t *testing.T) {
 	for name, value := range hostileValues() {
 		for _, kind := range dsr.NoticeKinds() {
 			n := fullNotice(kind)
-			n.Reason, n.Message, n.ExternalID, n.RequestID, n.Policy, n.Assignee = value, value, value, value, value, value
+			n.Reason, n.Message = value, value
+			if len(value) > 1000 {
+				value = value[:1000] // names are never as long as reasons
+			}
+			n.ExternalID, n.RequestID, n.Policy, n.Assignee = value, value, value, value
 			n.Code, n.CodeExpires, n.Packages = value, n.At, []string{value}
 			n.Tasks = []dsr.TaskRef{{RequestID: value, Title: value, Due: n.At}}
 			n.Vendor, n.People = &dsr.NoticeVendor{Name: value}, []dsr.Identities{{"email": {value}, value: {"x"}}}
@@ -130,6 +134,25 @@ func TestTextsOfHostileValues(t *testing.T) {
 			require.NotContains(t, n.HTML, "ZgotmplZ", name)
 		}
 	}
+}
+
+// TestValuesStayWithinTheirLine: a value cannot make a line of its own, so it
+// cannot pass for a task, a person or a sentence of the text.
+func TestValuesStayWithinTheirLine(t *testing.T) {
+	t.Parallel()
+	texts := newTexts(t, nil)
+	const value = "one\r\n- two\n\n  three\u202E\x00 four"
+	n := fullNotice(dsr.NoticeTask)
+	n.Tasks, n.RequestID = []dsr.TaskRef{{RequestID: value, Title: value}}, value
+	require.NoError(t, texts.Render(n))
+	require.Contains(t, n.Text, "This task is yours:\n\n- one - two three four (request one - two three four)\n\nPlease")
+	require.Contains(t, n.Text, "\nRequest number: one - two three four\n")
+	require.Equal(t, "A task for privacy request one - two three four", n.Subject)
+	n = fullNotice(dsr.NoticeErase)
+	n.People = []dsr.Identities{{"email": {value, `a"b;c,d`, " x"}, "name": {"plain name"}, "a;b:c": {"1"}}, {}}
+	require.NoError(t, texts.Render(n))
+	require.Contains(t, n.Text, "\n\n- A b c: 1; "+
+		`Email address: "one\r\n- two\n\n  three\u202e\x00 four", "a\"b;c,d", " x"; Name: plain name`+"\n\nPlease do so")
 }
 
 // TestReasonsStandVerbatim: what somebody said is set apart line by line, and
@@ -162,6 +185,8 @@ func TestOnlyTheNoticesLinksAreLinks(t *testing.T) {
 		{"https://shop.example/d.", "", `<a href="https://shop.example/d.">https://shop.example/d.</a>`},
 		{"https://shop.example/d", "it", `Links: (<a href="https://shop.example/first">https://shop.example/first</a>). (<a href="https://shop.example/d">https://shop.example/d</a>).</p>`},
 		{"javascript:alert(1)", "", "<br>javascript:alert(1)"},
+		{"javascript://shop.example/%0aalert(1)", "", "<br>javascript://shop.example/%0aalert(1)"},
+		{"ftp://shop.example/d", "", "<br>ftp://shop.example/d"},
 		{"data:text/html,x", "", "<br>data:text/html,x"},
 		{"https:nowhere", "", "<br>https:nowhere"},
 		{"/d/1", "", "<br>/d/1"},
@@ -259,7 +284,7 @@ func TestTextsForMany(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for _, kind := range dsr.NoticeKinds() {
-				n, want := fullNotice(kind), fullNotice(kind)
+				n, want := uncleanNotice(kind), uncleanNotice(kind)
 				if err := texts.Render(n); err != nil {
 					t.Error(err)
 					return
@@ -272,6 +297,14 @@ func TestTextsForMany(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// uncleanNotice holds what a text shows in another way.
+func uncleanNotice(kind dsr.NoticeKind) *dsr.Notice {
+	n := fullNotice(kind)
+	n.Tasks, n.Packages = []dsr.TaskRef{{Title: "a\tb"}}, []string{"a\tb"}
+	n.Links, n.Vendor = []dsr.NoticeLink{{URL: "a\tb"}}, &dsr.NoticeVendor{Name: "a\tb"}
+	return n
 }
 
 // equalNotices compares also what a notice does not print.

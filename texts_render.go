@@ -13,10 +13,10 @@ const textWidth = 72
 type blockKind string
 
 const (
-	paragraph blockKind = "paragraph"
-	items     blockKind = "items" // lines that began with "- "
-	quoted    blockKind = "quote" // lines that began with two spaces
-	own       blockKind = "own"   // such lines with the code or a link of the notice
+	blockParagraph blockKind = "paragraph"
+	blockItems     blockKind = "items" // lines that began with "- "
+	blockQuote     blockKind = "quote" // lines that began with two spaces
+	blockOwn       blockKind = "own"   // such lines with the code or a link of the notice
 )
 
 // textBlock is a part of a text between empty lines. A paragraph is one line.
@@ -30,24 +30,24 @@ func parseBlocks(text string) []textBlock {
 	var blocks []textBlock
 	open := false // whether the last block can go on
 	for line := range strings.SplitSeq(text, "\n") {
-		kind := paragraph
+		kind := blockParagraph
 		switch {
 		case strings.HasPrefix(line, "  "):
-			kind, line = quoted, strings.TrimRight(line[2:], " \t\r")
+			kind, line = blockQuote, strings.TrimRight(line[2:], " \t\r")
 		case strings.HasPrefix(line, "- "):
-			kind, line = items, strings.TrimSpace(line[2:])
+			kind, line = blockItems, strings.TrimSpace(line[2:])
 		default:
 			line = oneLine(line)
 		}
 		last := len(blocks) - 1
-		same := last >= 0 && blocks[last].kind == kind && (open || kind == items)
+		same := last >= 0 && blocks[last].kind == kind && (open || kind == blockItems)
 		switch {
-		case line == "" && (kind != quoted || !same):
+		case line == "" && (kind != blockQuote || !same):
 			open = false
 			continue
 		case !same:
 			blocks = append(blocks, textBlock{kind, []string{line}})
-		case kind == paragraph:
+		case kind == blockParagraph:
 			blocks[last].lines[0] += " " + line
 		default:
 			blocks[last].lines = append(blocks[last].lines, line)
@@ -66,9 +66,9 @@ func plainText(blocks []textBlock) string {
 		}
 		for _, line := range block.lines {
 			switch {
-			case block.kind == paragraph:
+			case block.kind == blockParagraph:
 				line = wrap(line)
-			case block.kind == items:
+			case block.kind == blockItems:
 				line = "- " + line
 			case line != "":
 				line = "  " + line
@@ -133,8 +133,8 @@ func pageBlocks(blocks []textBlock, n *Notice) []pageBlock {
 		shown := pageBlock{Kind: block.kind}
 		for _, line := range block.lines {
 			spans, special := spansOf(line, n.Code, links)
-			if special && block.kind == quoted {
-				shown.Kind = own
+			if special && block.kind == blockQuote {
+				shown.Kind = blockOwn
 			}
 			shown.Lines = append(shown.Lines, spans)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -65,8 +66,20 @@ func newTexts(t *testing.T, opts *dsr.TextsOptions) *dsr.Texts {
 	return texts
 }
 
-// TestNoticesInEveryLanguage compares every text with a file that was read by a
-// person.
+// golden compares a text with a file that was read by a person.
+func golden(t *testing.T, text string, file ...string) {
+	t.Helper()
+	name := filepath.Join(append([]string{"testdata", "notices"}, file...)...)
+	if *updateNotices {
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o644))
+	}
+	want, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.Equal(t, string(want), text, "run go test . -run TestNotices -update, and read what changed")
+}
+
+// TestNoticesInEveryLanguage: there is a text for every kind.
 func TestNoticesInEveryLanguage(t *testing.T) {
 	t.Parallel()
 	texts := newTexts(t, &dsr.TextsOptions{Name: "Shop", Contact: "privacy@shop.example"})
@@ -75,20 +88,40 @@ func TestNoticesInEveryLanguage(t *testing.T) {
 			n := fullNotice(kind)
 			n.Locale = locale
 			require.NoError(t, texts.Render(n))
-			file := filepath.Join("testdata", "notices", locale, strings.ReplaceAll(string(kind), " ", "-")+".txt")
-			shown := "Subject: " + n.Subject + "\n\n" + n.Text
-			if *updateNotices {
-				require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
-				require.NoError(t, os.WriteFile(file, []byte(shown), 0o644))
-				continue
-			}
-			want, err := os.ReadFile(file)
-			require.NoError(t, err)
-			require.Equal(t, string(want), shown, "run go test . -run TestNoticesInEveryLanguage -update, and read what changed")
+			golden(t, "Subject: "+n.Subject+"\n\n"+n.Text, locale, strings.ReplaceAll(string(kind), " ", "-")+".txt")
 			require.Contains(t, n.HTML, `<html lang="`+locale+`" dir="ltr"`)
-			require.NotContains(t, n.Text, "<no value>")
+			require.NotContains(t, n.HTML, "<p style=\"margin: 0 0 1em\"></p>")
+			for line := range strings.Lines(n.Text) {
+				if !strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "- ") {
+					require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSpace(line)), 72, line)
+				}
+			}
 		}
 	}
+}
+
+// TestNoticesAsPages compares the pages that are made from the texts.
+func TestNoticesAsPages(t *testing.T) {
+	t.Parallel()
+	texts := newTexts(t, &dsr.TextsOptions{Name: "Shop", Contact: "privacy@shop.example"})
+	for _, kind := range []dsr.NoticeKind{dsr.NoticeVerify, dsr.NoticeDenied, dsr.NoticeComplete, dsr.NoticeErase} {
+		n := fullNotice(kind)
+		require.NoError(t, texts.Render(n))
+		golden(t, n.HTML, "en", string(kind)+".html")
+	}
+}
+
+// TestNoticesSayOnlyWhatIsKnown compares texts of notices that hold little.
+func TestNoticesSayOnlyWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	texts := newTexts(t, nil)
+	var all strings.Builder
+	for _, kind := range dsr.NoticeKinds() {
+		n := &dsr.Notice{ID: "notice-7", Kind: kind, RequestID: "pri_8d2f"}
+		require.NoError(t, texts.Render(n))
+		all.WriteString("Subject: " + n.Subject + "\n\n" + n.Text + "\n" + strings.Repeat("=", 72) + "\n")
+	}
+	golden(t, all.String(), "en", "bare.txt")
 }
 
 func TestTextsOfTheHost(t *testing.T) {

@@ -2,7 +2,6 @@ package dsr
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,6 +45,8 @@ type VendorOutcome struct {
 	Message string    `json:"message,omitempty"`
 	// ConfirmedAt is when somebody said that the vendor has answered.
 	ConfirmedAt time.Time `json:"confirmed_at,omitzero"`
+	// Skipped says why the vendor is not asked; empty where it is.
+	Skipped string `json:"skipped,omitempty"`
 }
 
 // Vendors are the engine's verbs on vendors that are asked by e-mail.
@@ -56,46 +57,27 @@ type Vendors struct {
 // Vendors returns the verbs on vendors.
 func (e *Engine) Vendors() *Vendors { return &Vendors{engine: e} }
 
-// letterBatch is a message to a vendor: the one that is being sent, while it
-// has requests.
-type letterBatch struct {
-	Key      string   `json:"key"`
-	Number   int      `json:"number"`
-	Requests []string `json:"requests,omitempty"`
-}
-
-// maxBatch is how many people one message to a vendor names.
-const maxBatch = 1000
-
 func awaitVendor(key string) string { return "vendor:" + key }
 
-func vendorLetter(key string) string {
-	return "vendor." + strings.TrimPrefix(letterID(key, 0, 0), "")
-}
+func vendorLetter(key string) string { return "vendor." + key }
 
-// vendorsOf are the vendors that a request is for.
-func (r *run) vendorsOf(ids Identities) []*Vendor {
-	rec := r.record()
-	if !slices.Contains(rec.Actions, graph.Erasure) {
+// vendor returns a vendor of the configuration, or nil.
+func (e *Engine) vendor(key string) *Vendor {
+	at := slices.IndexFunc(e.config.Vendors, func(v Vendor) bool { return v.Key == key })
+	if at < 0 {
 		return nil
 	}
-	var list []*Vendor
-	for i := range r.engine.config.Vendors {
-		v := &r.engine.config.Vendors[i]
-		if len(v.Policies) > 0 && !slices.Contains(v.Policies, rec.Policy) {
-			continue
-		}
-		if slices.ContainsFunc(v.Identities, func(kind string) bool { return len(ids[kind]) > 0 }) {
-			list = append(list, v)
-		}
-	}
-	return list
+	return &e.config.Vendors[at]
 }
 
 // askVendors lets a request wait until all its vendors were asked, and for what
 // they say.
 func (r *run) askVendors(ctx context.Context) (waits bool, err error) {
-	if len(r.engine.config.Vendors) == 0 {
+	if err := r.missVendors(); err != nil {
+		return false, err
+	}
+	rec := r.record()
+	if len(r.engine.config.Vendors) == 0 || !slices.Contains(rec.Actions, graph.Erasure) {
 		return false, nil
 	}
 	ids, err := r.identities(ctx)
@@ -103,9 +85,16 @@ func (r *run) askVendors(ctx context.Context) (waits bool, err error) {
 		return false, err
 	}
 	var ask, confirm []string
-	for _, v := range r.vendorsOf(ids) {
+	for i := range r.engine.config.Vendors {
+		v := &r.engine.config.Vendors[i]
+		if len(v.Policies) > 0 && !slices.Contains(v.Policies, rec.Policy) {
+			continue
+		}
 		out := r.results.vendor(v)
+		out.Skipped = ""
 		switch {
+		case out.AskedAt.IsZero() && len(v.knows(ids)) == 0:
+			out.Skipped = "it knows people by " + strings.Join(v.Identities, ", ") + ", and the request has nothing of that"
 		case out.AskedAt.IsZero():
 			ask = append(ask, awaitVendor(v.Key))
 		case out.ConfirmedAt.IsZero() && !v.AskedIsEnough:
@@ -122,55 +111,98 @@ func (r *run) askVendors(ctx context.Context) (waits bool, err error) {
 	return true, r.commit(ctx, func(d *draft) error {
 		d.Record.Failure = ""
 		d.event(Event{Kind: "waiting for others", Action: graph.Erasure, Status: logAwaiting, Message: message})
-		if err := r.letGoOfRows(d); err != nil {
+		if err := r.letGoOfRows(ctx, d); err != nil {
 			return err
 		}
 		return d.move(ctx, lifecycle.Event{Kind: kind, Awaits: awaits}, By{}, nil)
 	})
 }
 
+// missVendors fails the request, once, for a vendor that it was to be asked of
+// and that is not configured any more. When it is retried it goes on without.
+func (r *run) missVendors() error {
+	var missing []string
+	for i := range r.results.Vendors {
+		out := &r.results.Vendors[i]
+		if out.AskedAt.IsZero() && out.Skipped == "" && r.engine.vendor(out.Vendor) == nil {
+			out.Skipped = "it was not in Config.Vendors any more when its time came"
+			missing = append(missing, out.Vendor)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("dsr: vendors were to be asked to erase and are not in Config.Vendors any more: %s; put them back and retry the request, or retry it as it is, and it goes on without them", strings.Join(missing, ", "))
+}
+
+// knows are the identities that a vendor may see.
+func (v *Vendor) knows(ids Identities) Identities {
+	known := Identities{}
+	for _, kind := range v.Identities {
+		if len(ids[kind]) > 0 {
+			known[kind] = ids[kind]
+		}
+	}
+	return known
+}
+
 // vendor is the outcome of a vendor, which is added if need be.
 func (res *results) vendor(v *Vendor) *VendorOutcome {
-	for i := range res.Vendors {
-		if res.Vendors[i].Vendor == v.Key {
-			return &res.Vendors[i]
-		}
+	if out := res.vendorOf(v.Key); out != nil {
+		return out
 	}
 	res.Vendors = append(res.Vendors, VendorOutcome{Vendor: v.Key, Name: v.Name})
 	return &res.Vendors[len(res.Vendors)-1]
 }
 
-// Confirm says that a vendor has answered what a request asked. The reason, if
-// any, says what the vendor wrote.
-func (v *Vendors) Confirm(ctx context.Context, requestID, vendor string, by By) (*Request, error) {
-	at := slices.IndexFunc(v.engine.config.Vendors, func(o Vendor) bool { return o.Key == vendor })
+// vendorOf is the outcome of a vendor, or nil.
+func (res *results) vendorOf(key string) *VendorOutcome {
+	at := slices.IndexFunc(res.Vendors, func(o VendorOutcome) bool { return o.Vendor == key })
 	if at < 0 {
-		return nil, fmt.Errorf("%w: vendor %q is not in Config.Vendors", ErrNotFound, vendor)
+		return nil
 	}
+	return &res.Vendors[at]
+}
+
+// Confirm says that a vendor has answered what a request asked, which may be
+// before its other vendors were asked. The reason, if any, says what the vendor
+// wrote. A vendor that was not asked about the request is [ErrNotFound], one that
+// has answered already [ErrConflict].
+func (v *Vendors) Confirm(ctx context.Context, requestID, vendor string, by By) (*Request, error) {
 	d, err := v.engine.requests.try(ctx, requestID, func(d *draft) error {
-		await := awaitVendor(vendor)
-		if d.Record.Status != StatusPendingExternal || !slices.Contains(d.state.Awaits, await) {
-			return &RefusedError{
-				RequestID: requestID, Status: d.Record.Status, Verb: "confirm vendor " + vendor + " for", cause: ErrConflict,
-				reason: "it is " + string(d.Record.Status) + " and does not wait for an answer of that vendor",
-			}
+		refuse := func(cause error, reason string) error {
+			return &RefusedError{RequestID: requestID, Status: d.Record.Status, Verb: "confirm vendor " + vendor, cause: cause, reason: reason}
 		}
-		err := d.editResults(func(res *results) { res.vendor(&v.engine.config.Vendors[at]).ConfirmedAt = d.now })
+		res, err := d.Record.results()
 		if err != nil {
+			return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", requestID, err)
+		}
+		out := res.vendorOf(vendor)
+		switch {
+		case out == nil || out.AskedAt.IsZero():
+			return refuse(ErrNotFound, "that vendor was not asked about it")
+		case !out.ConfirmedAt.IsZero():
+			return refuse(ErrConflict, "that vendor has answered already")
+		case d.Record.Status != StatusAwaitingEmail && d.Record.Status != StatusPendingExternal || !d.Record.DeletedAt.IsZero():
+			return refuse(ErrConflict, "it is "+string(d.Record.Status)+" and waits for no vendor")
+		}
+		out.ConfirmedAt = d.now
+		if d.Record.Outcomes, err = encode(&res); err != nil {
 			return err
 		}
 		d.event(Event{Kind: "vendor answered", Action: graph.Erasure, Status: logComplete, Message: vendor})
 		if err := d.note(ctx, "vendor answered", by.Actor, map[string]string{"vendor": vendor}); err != nil {
 			return err
 		}
-		d.state.Awaits = without(d.state.Awaits, await)
-		if len(d.state.Awaits) > 0 {
-			if by != (By{}) {
-				return d.remark(ctx, "vendor answered", by)
+		if by != (By{}) {
+			if err := by.check(); err != nil {
+				return fmt.Errorf("dsr: request %s: %w", requestID, err)
 			}
-			return nil
+			if err := d.remark(ctx, "vendor answered", by); err != nil {
+				return err
+			}
 		}
-		return d.move(ctx, lifecycle.Event{Kind: lifecycle.GotAnswer}, by, map[string]string{"vendor": vendor})
+		return d.answered(ctx, awaitVendor(vendor), map[string]string{"vendor": vendor})
 	})
 	if err != nil {
 		return nil, err
@@ -178,148 +210,14 @@ func (v *Vendors) Confirm(ctx context.Context, requestID, vendor string, by By) 
 	return d.Record.request(), v.engine.hint(ctx, &d.Record)
 }
 
-// askVendor sends one message to a vendor for all requests that wait for it. The
-// requests are written down before it is sent, so that one that was sent and not
-// ticked off goes out again as the same message.
-func (e *Engine) askVendor(ctx context.Context, m *Message, l *letter) (handled, error) {
-	at := slices.IndexFunc(e.config.Vendors, func(o Vendor) bool { return o.Key == l.Vendor.Key })
-	if at < 0 {
-		return handled{}, errOutdated
-	}
-	v := &e.config.Vendors[at]
-	more := false
-	if len(l.Vendor.Requests) == 0 {
-		ids, err := e.awaiting(ctx, v)
-		if err != nil {
-			return handled{}, err
-		}
-		if len(ids) == 0 {
-			return handled{again: v.When(e.now())}, nil
-		}
-		more = len(ids) > maxBatch
-		l.Vendor.Number++
-		l.Vendor.Requests = ids[:min(len(ids), maxBatch)]
-		if err := e.saveLetter(ctx, m, l); err != nil {
-			return handled{}, err
-		}
-	}
-	n := &Notice{
-		ID: fmt.Sprintf("%s.%d", m.ID, l.Vendor.Number), Kind: NoticeErase, At: e.now(),
-		Vendor: &NoticeVendor{Key: v.Key, Name: v.Name, Address: v.Address},
-	}
-	var asked []string
-	for _, id := range l.Vendor.Requests {
-		ids, err := e.peopleOf(ctx, id, v)
-		if err != nil {
-			return handled{}, err
-		}
-		if len(ids) > 0 {
-			n.People = append(n.People, ids)
-			asked = append(asked, id)
-		}
-	}
-	if len(asked) > 0 {
-		if err := e.sendNotice(ctx, n); err != nil {
-			return handled{}, err
-		}
-	}
-	for _, id := range asked {
-		if err := e.markAsked(ctx, id, v, n.ID); err != nil {
-			return handled{}, err
-		}
-	}
-	l.Vendor.Requests = nil
-	if more {
-		return handled{again: e.now()}, nil
-	}
-	return handled{again: v.When(e.now())}, nil
-}
-
-// awaiting are the requests that wait for a vendor to be asked, oldest first.
-func (e *Engine) awaiting(ctx context.Context, v *Vendor) ([]string, error) {
-	var ids []string
-	for rec, err := range e.records(ctx, RecordQuery{Status: []Status{StatusAwaitingEmail}}) {
-		if err != nil {
-			return nil, err
-		}
-		state, err := rec.state()
-		if err != nil {
-			return nil, err
-		}
-		if slices.Contains(state.Awaits, awaitVendor(v.Key)) {
-			ids = append(ids, rec.ID)
-		}
-		if len(ids) > maxBatch {
-			break
-		}
-	}
-	return ids, nil
-}
-
-// peopleOf are the identities of a request that a vendor may see; none where it
-// is not to be asked about any more.
-func (e *Engine) peopleOf(ctx context.Context, id string, v *Vendor) (Identities, error) {
-	rec, err := e.config.Store.Request(ctx, id)
-	if errors.Is(err, ErrNotFound) || err == nil && (!rec.DeletedAt.IsZero() || rec.Status == StatusCanceled) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	all, err := newRun(e, rec).identities(ctx)
-	if errors.Is(err, ErrShredded) {
-		return nil, nil
-	}
-	ids := Identities{}
-	for _, kind := range v.Identities {
-		if len(all[kind]) > 0 {
-			ids[kind] = all[kind]
-		}
-	}
-	return ids, err
-}
-
-// markAsked lets a request go on that a vendor was asked for.
-func (e *Engine) markAsked(ctx context.Context, id string, v *Vendor, message string) error {
-	d, err := e.requests.try(ctx, id, func(d *draft) error {
-		await := awaitVendor(v.Key)
-		if d.Record.Status != StatusAwaitingEmail || !slices.Contains(d.state.Awaits, await) {
-			return errOutdated
-		}
-		err := d.editResults(func(res *results) {
-			out := res.vendor(v)
-			out.AskedAt, out.Message = d.now, message
-		})
-		if err != nil {
-			return err
-		}
-		d.event(Event{Kind: "asked", Action: graph.Erasure, Status: logComplete, Message: "vendor " + v.Key + " was asked to erase"})
-		if err := d.note(ctx, "vendor asked", "", map[string]string{"vendor": v.Key, "message": message}); err != nil {
-			return err
-		}
-		d.state.Awaits = without(d.state.Awaits, await)
-		if len(d.state.Awaits) > 0 {
-			return nil
-		}
-		return d.move(ctx, lifecycle.Event{Kind: lifecycle.GotAnswer}, By{}, map[string]string{"vendor": v.Key})
-	})
-	if errors.Is(err, errOutdated) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrDeleted) {
+// answered takes what has answered from what the request waits for. It goes on
+// once that was the last.
+func (d *draft) answered(ctx context.Context, await string, details map[string]string) error {
+	if !slices.Contains(d.state.Awaits, await) {
 		return nil
 	}
-	if err != nil {
-		return err
+	if d.state.Awaits = without(d.state.Awaits, await); len(d.state.Awaits) > 0 {
+		return nil
 	}
-	e.sendClaimed(ctx, d.claimed)
-	return e.hint(ctx, &d.Record)
-}
-
-// editResults changes the outcomes of a request that nobody works on.
-func (d *draft) editResults(edit func(*results)) error {
-	res, err := d.Record.results()
-	if err != nil {
-		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", d.Record.ID, err)
-	}
-	edit(&res)
-	d.Record.Outcomes, err = encode(&res)
-	return err
+	return d.move(ctx, lifecycle.Event{Kind: lifecycle.GotAnswer}, By{}, details)
 }

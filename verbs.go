@@ -33,14 +33,14 @@ func (r *Requests) PreApproval(ctx context.Context, id, check string, eligible b
 
 // Cancel withdraws a request. Once its erasure has begun it is [ErrConflict].
 // What was collected is shredded. Canceling a canceled request does nothing but
-// empty its spool, should that have failed.
+// empty its spool and remove its files, should that have failed.
 func (r *Requests) Cancel(ctx context.Context, id string, by By) (*Request, error) {
 	rec, err := r.engine.config.Store.Request(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if rec.Status == StatusCanceled && rec.DeletedAt.IsZero() {
-		d := &draft{engine: r.engine, StoreChange: &StoreChange{Record: *rec}, things: []lifecycle.Thing{lifecycle.Collected}}
+		d := &draft{engine: r.engine, StoreChange: &StoreChange{Record: *rec}, things: []lifecycle.Thing{lifecycle.Collected}, papersGone: true}
 		return rec.request(), d.sweep(ctx)
 	}
 	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Cancel}, by, NoticeCanceled)

@@ -161,9 +161,10 @@ func checkLength(found *faults, s string, loc ...any) bool {
 }
 
 // Asks reports whether people are asked to fill in the form for the action.
-func (f *Form) Asks(a Action) bool { return !f.Disabled && f.takes(a) }
+func (f *Form) Asks(a Action) bool { return !f.Disabled && f.Takes(a) }
 
-func (f *Form) takes(a Action) bool {
+// Takes reports whether the form is for the action, also while it is disabled.
+func (f *Form) Takes(a Action) bool {
 	return slices.Contains(f.Actions, a) || len(f.Actions) == 0 && (a == Access || a == Erasure)
 }
 

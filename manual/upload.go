@@ -1,10 +1,7 @@
 package manual
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"unicode/utf8"
@@ -38,7 +35,7 @@ func (u Upload) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(u)) }
 //
 // Fides reads "yes" and 1 as confirmations; here they are refused.
 func (f *Form) Accept(a Action, values map[string]any) (*Upload, error) {
-	if !f.takes(a) {
+	if !f.Takes(a) {
 		return nil, &ActionError{Form: f.Key, Action: a}
 	}
 	var found faults
@@ -123,45 +120,15 @@ func (f *Field) acceptFiles(found *faults, list any) any {
 // [Form.Accept] does. A key that comes twice, and text after the object, are
 // refused.
 func (f *Form) Decode(a Action, body []byte) (*Upload, error) {
-	values, err := decodeObject(body)
+	decoded, err := decodeJSON(body)
 	if err != nil {
 		return nil, err
 	}
-	return f.Accept(a, values)
-}
-
-// decodeObject reads one JSON object. Numbers stay as they are written.
-func decodeObject(body []byte) (map[string]any, error) {
-	var found faults
-	switch {
-	case len(bytes.TrimSpace(body)) == 0:
-		found.add("missing", "Field required")
-		return nil, found.err()
-	case !utf8.Valid(body) || !json.Valid(body):
-		found.add("json_invalid", "JSON decode error")
-		return nil, found.err()
-	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
+	values, ok := decoded.(map[string]any)
+	if !ok {
+		var found faults
 		found.add("dict_type", "Input should be a valid dictionary")
 		return nil, found.err()
 	}
-	values := make(map[string]any)
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return nil, fmt.Errorf("manual: reading an upload: %w", err)
-		}
-		var v any
-		if err := dec.Decode(&v); err != nil && err != io.EOF {
-			return nil, fmt.Errorf("manual: reading an upload: %w", err)
-		}
-		label, _ := key.(string)
-		if _, twice := values[label]; twice {
-			found.add("duplicate_key", "A field may be given once only")
-		}
-		values[label] = v
-	}
-	return values, found.err()
+	return f.Accept(a, values)
 }

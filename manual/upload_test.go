@@ -127,7 +127,11 @@ func TestUploadFaults(t *testing.T) {
 		},
 		"twice": {
 			manual.Access, `{"note":"a","note":"b"}`,
-			[]manual.Fault{{Type: "duplicate_key", Loc: []any{}, Message: "A field may be given once only"}},
+			[]manual.Fault{{Type: "duplicate_key", Loc: []any{}, Message: "A key may be given once only"}},
+		},
+		"twice further in": {
+			manual.Access, `{"note":[{"a":[],"b":{"a":1}},{"a":{},"a":null}]}`,
+			[]manual.Fault{{Type: "duplicate_key", Loc: []any{}, Message: "A key may be given once only"}},
 		},
 		"nothing at all":  {manual.Access, " \n", []manual.Fault{{Type: "missing", Loc: []any{}, Message: "Field required"}}},
 		"null":            {manual.Access, `null`, []manual.Fault{{Type: "dict_type", Loc: []any{}, Message: "Input should be a valid dictionary"}}},

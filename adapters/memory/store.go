@@ -72,6 +72,9 @@ func (s *Store) Commit(ctx context.Context, ch *dsr.StoreChange) error {
 	if err != nil {
 		return err
 	}
+	if ch.Remove && len(ch.Messages) > 0 {
+		return fmt.Errorf("memory: request %q: a removal cannot change messages: they vanish", ch.Record.ID)
+	}
 	messages, err := s.changed(ch.Messages, ch.Record.ID)
 	if err != nil {
 		return err

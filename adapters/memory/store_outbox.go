@@ -42,9 +42,9 @@ func (s *Store) changed(changes []dsr.MessageChange, committed string) (map[stri
 			return nil, fmt.Errorf("memory: message %q: version %d cannot follow version %d: want %d", m.ID, m.Version, ch.ExpectVersion, ch.ExpectVersion+1)
 		case committed != "" && m.RequestID != committed:
 			return nil, fmt.Errorf("memory: message %q is of request %q, not of request %q, which is committed", m.ID, m.RequestID, committed)
-		case next[m.ID].Version != ch.ExpectVersion:
+		case next[m.ID].Version != ch.ExpectVersion || ch.Remove && ch.ExpectVersion == 0:
 			return nil, fmt.Errorf("memory: message %q is at version %d, not %d: %w", m.ID, next[m.ID].Version, ch.ExpectVersion, dsr.ErrConflict)
-		case m.RequestID != "" && committed == "" && s.requests[m.RequestID] == nil:
+		case !ch.Remove && m.RequestID != "" && committed == "" && s.requests[m.RequestID] == nil:
 			return nil, fmt.Errorf("memory: message %q is of request %q, which there is not: %w", m.ID, m.RequestID, dsr.ErrNotFound)
 		}
 		if ch.Remove {
@@ -70,7 +70,7 @@ func (s *Store) Messages(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message
 		}
 	}
 	slices.SortFunc(list, func(a, b dsr.Message) int { return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.ID, b.ID)) })
-	return copies(page(list, 0, cmp.Or(q.Limit, 100)), copyMessage), nil
+	return copies(page(list, 0, cmp.Or(max(q.Limit, 0), 100)), copyMessage), nil
 }
 
 func copyMessage(m dsr.Message) dsr.Message {

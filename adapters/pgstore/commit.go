@@ -119,6 +119,33 @@ func requestIDs(heads []dsr.AuditHead) []string {
 	return ids
 }
 
+// SaveMessages implements [dsr.Outbox]. It is tried again as Commit is.
+func (s *Store) SaveMessages(ctx context.Context, changes []dsr.MessageChange) error {
+	rows := sqlrows.MessageChanges(changes)
+	err := firstOf(sqlstore.CheckMessages(rows), unstorableMessages(rows))
+	if err == nil {
+		err = again(ctx, func() error {
+			return s.write(ctx, func(tx pgx.Tx) error {
+				return s.dialect.SaveMessages(ctx, conn{tx: tx, caches: s.caches}, rows)
+			})
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("pgstore: %w", plain(err))
+	}
+	return nil
+}
+
+func unstorableMessages(changes []sqlstore.MessageChange) error {
+	for i := range changes {
+		m := &changes[i].Message
+		if err := firstOf(unstorable("ID", m.ID), unstorable("ID of a request", m.RequestID)); err != nil {
+			return fmt.Errorf("message %q: %w", m.ID, err)
+		}
+	}
+	return nil
+}
+
 // write commits what f writes, or nothing of it.
 func (s *Store) write(ctx context.Context, f func(tx pgx.Tx) error) error {
 	tx, err := s.begin(ctx, pgx.TxOptions{BeginQuery: beginWrite})
@@ -184,6 +211,7 @@ func cleanTexts(rows *sqlstore.Change, keys map[string][]byte) error {
 	for _, e := range rows.Audit {
 		err = firstOf(err, unstorable("action of an audit entry", e.Action), unstorable("actor of an audit entry", e.Actor))
 	}
+	err = firstOf(err, unstorableMessages(rows.Messages))
 	failure := prose(*r.Failure)
 	r.Failure = &failure
 	return err

@@ -12,6 +12,7 @@ import (
 const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
+	foreignKeyViolation  = "23503"
 	undefinedColumn      = "42703"
 	insufficientRight    = "42501"
 	undefinedTable       = "42P01"
@@ -41,6 +42,12 @@ func transient(err error) bool {
 		return refused.Code == serializationFailure || refused.Code == deadlockDetected
 	}
 	return pgconn.SafeToRetry(err)
+}
+
+// orphan reports whether a row names a request that there is not.
+func orphan(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == foreignKeyViolation
 }
 
 // hookError is what [Options.InTx] returned.

@@ -44,7 +44,8 @@ type Options struct {
 	// if and only if the change is. An executor enqueues its jobs so. An
 	// error from it undoes the change, and Commit returns it. It must
 	// neither end the transaction nor change what it is given, and is called
-	// again when the change is tried again. Defaults to none.
+	// again when the change is tried again. SaveMessages does not call it.
+	// Defaults to none.
 	InTx func(ctx context.Context, tx pgx.Tx, ch *dsr.StoreChange) error
 }
 
@@ -84,6 +85,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Store, error
 			Earliest:   time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC), Latest: time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC),
 			ScanTime: scanTime,
 			Position: "strpos",
+			Orphan:   orphan,
 			Conflict: dsr.ErrConflict,
 			NotFound: dsr.ErrNotFound,
 		},

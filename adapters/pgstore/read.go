@@ -158,6 +158,22 @@ func (s *Store) Checkpoints(ctx context.Context, after int64, limit int) ([]dsr.
 	return sqlrows.Checkpoints(list), nil
 }
 
+// Messages implements [dsr.Outbox]. IDs are ordered by their bytes.
+func (s *Store) Messages(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
+	var list []sqlstore.Message
+	err := s.read(ctx, func(tx pgx.Tx) (err error) {
+		if !storable(q.ID) || !storable(q.RequestID) {
+			return nil
+		}
+		list, err = s.dialect.Messages(ctx, conn{tx: tx, caches: s.caches}, sqlrows.MessageQuery(&q))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pgstore: messages: %w", err)
+	}
+	return sqlrows.Messages(list), nil
+}
+
 // read calls f with one unchanging view of the database.
 func (s *Store) read(ctx context.Context, f func(pgx.Tx) error) error {
 	tx, err := s.begin(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})

@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"github.com/godsr/dsr"
@@ -34,39 +35,50 @@ func (s *Store) Commit(ctx context.Context, ch *dsr.StoreChange) error {
 
 // commit reports whether a key is gone or changed.
 func (s *Store) commit(ctx context.Context, rows *sqlstore.Change, keys map[string][]byte) (shredded bool, err error) {
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return false, err
-	}
-	defer func() { _ = tx.Rollback() }()
-	if err := dialect.Write(ctx, conn{tx}, rows); err != nil {
-		return false, err
-	}
-	if rows.Remove {
-		return true, tx.Commit() // its keys went with it
-	}
-	if shredded, err = writeKeys(ctx, tx, *rows.Record.ID, keys, rows.Expect == 0); err != nil {
-		return false, err
-	}
-	return shredded, tx.Commit()
+	err = s.write(ctx, func(tx *sql.Tx) (err error) {
+		if err := dialect.Write(ctx, conn{tx}, rows); err != nil {
+			return err
+		}
+		if rows.Remove {
+			shredded = true // its keys went with it
+			return nil
+		}
+		shredded, err = writeKeys(ctx, tx, *rows.Record.ID, keys, rows.Expect == 0)
+		return err
+	})
+	return shredded, err
 }
 
 // SaveCheckpoint implements [dsr.AuditStore].
 func (s *Store) SaveCheckpoint(ctx context.Context, c *dsr.Checkpoint) error {
-	err := s.saveCheckpoint(ctx, sqlrows.Checkpoint(c))
+	err := s.write(ctx, func(tx *sql.Tx) error { return dialect.SaveCheckpoint(ctx, conn{tx}, sqlrows.Checkpoint(c)) })
 	if err != nil {
 		return fmt.Errorf("sqlitestore: checkpoint %d: %w", c.Seq, explain(err))
 	}
 	return nil
 }
 
-func (s *Store) saveCheckpoint(ctx context.Context, c *sqlstore.Checkpoint) error {
+// SaveMessages implements [dsr.Outbox].
+func (s *Store) SaveMessages(ctx context.Context, changes []dsr.MessageChange) error {
+	rows := sqlrows.MessageChanges(changes)
+	err := sqlstore.CheckMessages(rows)
+	if err == nil {
+		err = s.write(ctx, func(tx *sql.Tx) error { return dialect.SaveMessages(ctx, conn{tx}, rows) })
+	}
+	if err != nil {
+		return fmt.Errorf("sqlitestore: %w", explain(err))
+	}
+	return nil
+}
+
+// write commits what f writes, or nothing of it.
+func (s *Store) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if err := dialect.SaveCheckpoint(ctx, conn{tx}, c); err != nil {
+	if err := f(tx); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -144,7 +144,7 @@ func TestOpenRefuses(t *testing.T) {
 		},
 		"a newer schema": {
 			statements("PRAGMA application_id = 0x44535253; PRAGMA user_version = 99"),
-			"the file has schema 99, this version knows schemas up to 1; update the program",
+			"the file has schema 99, this version knows schemas up to 2; update the program",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -253,7 +253,7 @@ func TestFileSettings(t *testing.T) {
 	require.NoError(t, db.QueryRowContext(t.Context(), "PRAGMA user_version").Scan(&version))
 	require.Equal(t, "wal", mode)
 	require.Equal(t, 0x44535253, id)
-	require.Equal(t, 1, version)
+	require.Equal(t, 2, version)
 	var loose int
 	require.NoError(t, db.QueryRowContext(t.Context(),
 		"SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%' AND NOT strict").Scan(&loose))

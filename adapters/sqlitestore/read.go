@@ -97,6 +97,15 @@ func (s *Store) Checkpoints(ctx context.Context, after int64, limit int) ([]dsr.
 	return sqlrows.Checkpoints(list), nil
 }
 
+// Messages implements [dsr.Outbox]. IDs are ordered by their bytes.
+func (s *Store) Messages(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
+	list, err := dialect.Messages(ctx, conn{s.reader}, sqlrows.MessageQuery(&q))
+	if err != nil {
+		return nil, fmt.Errorf("sqlitestore: messages: %w", explain(err))
+	}
+	return sqlrows.Messages(list), nil
+}
+
 // read calls f with one unchanging view of the file.
 func (s *Store) read(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := s.reader.BeginTx(ctx, nil)

@@ -167,11 +167,14 @@ func TestRemovedRequestIsOverwritten(t *testing.T) {
 			},
 			AppendJournal: []dsr.JournalChunk{{Sealed: bytes.Repeat([]byte("<chunk of "+id+">"), 2000)}},
 			Events:        []dsr.Event{{Message: "<event of " + id + ">"}},
+			Messages: []dsr.MessageChange{{Message: dsr.Message{
+				ID: "m" + id, Version: 1, RequestID: id, Sealed: []byte("<message of " + id + ">"),
+			}}},
 		}))
 	}
 	require.NoError(t, s.Commit(t.Context(), &dsr.StoreChange{ExpectVersion: 1, Remove: true, Record: dsr.Record{ID: "r1", Version: 2}}))
 	all := bytesOf(t, path)
-	for _, part := range []string{"identity", "plan", "key", "chunk", "event"} {
+	for _, part := range []string{"identity", "plan", "key", "chunk", "event", "message"} {
 		require.False(t, holds(all, []byte("<"+part+" of r1>")), part)
 		require.True(t, holds(all, []byte("<"+part+" of r2>")), part)
 	}

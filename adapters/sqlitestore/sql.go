@@ -3,9 +3,13 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/godsr/dsr"
 	"github.com/godsr/dsr/internal/sqlstore"
@@ -17,6 +21,10 @@ var dialect = &sqlstore.Dialect{
 	ScanTime: func(t *time.Time) any { return &instant{t} },
 	Position: "instr",
 	Guide:    true,
+	Orphan: func(err error) bool {
+		var e *sqlite.Error
+		return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+	},
 	Conflict: dsr.ErrConflict,
 	NotFound: dsr.ErrNotFound,
 }

@@ -11,6 +11,7 @@ import (
 
 var methods = []string{
 	"Commit", "Request", "Requests", "CountRequests", "Journal", "Events", "AuditEntries", "UnsignedHeads", "SaveCheckpoint", "Checkpoints",
+	"SaveMessages", "Messages",
 }
 
 func brokenClosed() map[string]faults {
@@ -132,4 +133,18 @@ func (c *closable) Checkpoints(ctx context.Context, after int64, limit int) ([]d
 		return nil, err
 	}
 	return c.Store.Checkpoints(ctx, after, limit)
+}
+
+func (c *closable) SaveMessages(ctx context.Context, changes []dsr.MessageChange) error {
+	if err := c.over("SaveMessages"); err != nil {
+		return err
+	}
+	return c.Store.SaveMessages(ctx, changes)
+}
+
+func (c *closable) Messages(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
+	if err := c.over("Messages"); err != nil {
+		return nil, err
+	}
+	return c.Store.Messages(ctx, q)
 }

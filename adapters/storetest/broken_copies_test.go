@@ -47,6 +47,38 @@ func brokenCopies() map[string]faults {
 				}
 				f.checkpoints = func(context.Context, int64, int) ([]dsr.Checkpoint, error) { return kept, nil }
 			}),
+			"the messages of a change are kept": over(func(s *memory.Store, f *fake) {
+				kept := keeping(s, f)
+				f.messages = func(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
+					list, err := s.Messages(ctx, q)
+					list[0] = kept().Messages[0].Message
+					return list, err
+				}
+			}),
+			"the messages are kept": over(func(s *memory.Store, f *fake) {
+				var kept []dsr.MessageChange
+				f.put = func(ctx context.Context, changes []dsr.MessageChange) error {
+					kept = changes
+					return s.SaveMessages(ctx, changes)
+				}
+				f.messages = func(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
+					list, err := s.Messages(ctx, q)
+					list[1] = kept[0].Message
+					return list, err
+				}
+			}),
+			"the given messages are cleared": over(func(s *memory.Store, f *fake) {
+				f.put = func(ctx context.Context, changes []dsr.MessageChange) error {
+					defer clear(changes)
+					return s.SaveMessages(ctx, changes)
+				}
+			}),
+			"the messages of a change are cleared": over(func(s *memory.Store, f *fake) {
+				f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
+					defer clear(ch.Messages)
+					return s.Commit(ctx, ch)
+				}
+			}),
 			"the given chunks are numbered": over(func(s *memory.Store, f *fake) {
 				f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
 					for i := range ch.AppendJournal {
@@ -111,6 +143,10 @@ func brokenCopies() map[string]faults {
 			"the checkpoints are handed out": over(func(s *memory.Store, f *fake) {
 				kept := once(func(ctx context.Context, _ string) ([]dsr.Checkpoint, error) { return s.Checkpoints(ctx, 0, 0) })
 				f.checkpoints = func(ctx context.Context, _ int64, _ int) ([]dsr.Checkpoint, error) { return kept(ctx, "") }
+			}),
+			"the messages are handed out": over(func(s *memory.Store, f *fake) {
+				kept := once(func(ctx context.Context, _ string) ([]dsr.Message, error) { return s.Messages(ctx, dsr.MessageQuery{}) })
+				f.messages = func(ctx context.Context, _ dsr.MessageQuery) ([]dsr.Message, error) { return kept(ctx, "") }
 			}),
 		},
 	}

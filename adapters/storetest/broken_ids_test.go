@@ -59,7 +59,35 @@ func brokenIDs() map[string]faults {
 					q.After = &dsr.RecordPlace{Time: q.After.Time, ID: strings.ToUpper(q.After.ID)}
 				}
 			}),
-			"external IDs are cut": queried(func(q *dsr.RecordQuery) { q.ExternalID = q.ExternalID[:min(len(q.ExternalID), 255)] }),
+			"external IDs are cut":      queried(func(q *dsr.RecordQuery) { q.ExternalID = q.ExternalID[:min(len(q.ExternalID), 255)] }),
+			"messages fold case":        asked(func(q *dsr.MessageQuery) { q.ID = strings.ToLower(q.ID) }),
+			"messages trim the request": asked(func(q *dsr.MessageQuery) { q.RequestID = strings.TrimSpace(q.RequestID) }),
+			"requests of messages are no bytes": sent(func(list []dsr.Message) []dsr.Message {
+				for i := range list {
+					list[i].RequestID = strings.ToValidUTF8(list[i].RequestID, "\ufffd")
+				}
+				return list
+			}),
+			"long IDs of messages are refused": beside(func(_ *dsr.Record, ch *dsr.StoreChange) error {
+				for _, m := range ch.Messages {
+					if len(m.Message.ID) > 255 && len(ch.Record.ID) > 255 {
+						return errors.New("value too long")
+					}
+				}
+				return nil
+			}),
+			"a refused ID leaves its messages": over(func(s *memory.Store, f *fake) {
+				f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
+					if strings.Contains(ch.Record.ID, "\x00") {
+						return errors.New("a zero byte")
+					}
+					return s.Commit(ctx, ch)
+				}
+				f.messages = func(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
+					q.RequestID = strings.ReplaceAll(q.RequestID, "\x00", "")
+					return s.Messages(ctx, q)
+				}
+			}),
 			"heads fold case": over(func(s *memory.Store, f *fake) {
 				f.heads = func(ctx context.Context, limit int) ([]dsr.AuditHead, error) {
 					heads, err := s.UnsignedHeads(ctx, limit)
@@ -88,6 +116,9 @@ func renamed(rename func(string) string) func() dsr.Store {
 			c.Record.ID = rename(c.Record.ID)
 			for i := range c.Audit {
 				c.Audit[i].RequestID = c.Record.ID
+			}
+			for i := range c.Messages {
+				c.Messages[i].Message.RequestID = c.Record.ID
 			}
 			return s.Commit(ctx, c)
 		}

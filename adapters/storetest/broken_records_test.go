@@ -58,6 +58,12 @@ func brokenRecords() map[string]faults {
 				list[i].Time = list[i].Time.Truncate(time.Millisecond)
 			}
 		}),
+		"milliseconds in messages": sent(func(list []dsr.Message) []dsr.Message {
+			for i := range list {
+				list[i].DueAt = list[i].DueAt.Truncate(time.Millisecond)
+			}
+			return list
+		}),
 		"milliseconds in ranges": queried(func(q *dsr.RecordQuery) {
 			for field, r := range q.Times {
 				q.Times = map[dsr.TimeField]dsr.TimeRange{
@@ -106,6 +112,12 @@ func brokenRecords() map[string]faults {
 			"an error for the log": over(func(s *memory.Store, f *fake) {
 				f.events = func(ctx context.Context, id string, _ int64, _ int) ([]dsr.Event, error) {
 					_, err := s.Request(ctx, id)
+					return nil, err
+				}
+			}),
+			"an error for the messages": over(func(s *memory.Store, f *fake) {
+				f.messages = func(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
+					_, err := s.Request(ctx, q.RequestID)
 					return nil, err
 				}
 			}),

@@ -18,7 +18,7 @@ func broken() map[string]faults {
 	all := map[string]faults{}
 	for _, part := range []map[string]faults{
 		brokenRecords(), brokenWrites(), brokenRemoval(), brokenIDs(), brokenFilters(), brokenLists(), brokenLogs(), brokenAudit(),
-		brokenCopies(), brokenClosed(),
+		brokenOutbox(), brokenOutboxWrites(), brokenOutboxRequests(), brokenCopies(), brokenClosed(),
 	} {
 		maps.Copy(all, part)
 	}

@@ -56,6 +56,7 @@ func brokenWrites() map[string]faults {
 				}
 				return nil
 			}),
+			"the messages are saved all the same": over(spilling),
 			"the log is written all the same": over(func(s *memory.Store, f *fake) {
 				var late []dsr.Event
 				f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
@@ -72,6 +73,7 @@ func brokenWrites() map[string]faults {
 			}),
 		},
 		"atomic": {
+			"the messages are saved in any case": over(spilling),
 			"the record goes first": over(func(s *memory.Store, f *fake) {
 				f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
 					c := copied(ch)
@@ -147,6 +149,32 @@ func brokenWrites() map[string]faults {
 					return s.Commit(ctx, ch)
 				}
 			}),
+			"messages do not look at it": putting(func(ctx context.Context, s *memory.Store, changes []dsr.MessageChange) error {
+				return s.SaveMessages(context.WithoutCancel(ctx), changes)
+			}),
+			"messages look at it too late": putting(func(ctx context.Context, s *memory.Store, changes []dsr.MessageChange) error {
+				return errors.Join(s.SaveMessages(context.WithoutCancel(ctx), changes), ctx.Err())
+			}),
+			"messages look at it again at the end": putting(func(ctx context.Context, s *memory.Store, changes []dsr.MessageChange) error {
+				if err := s.SaveMessages(ctx, changes); err != nil {
+					return err
+				}
+				if _, ok := ctx.Deadline(); ok { // the context ends before the answer is there
+					<-ctx.Done()
+				}
+				return ctx.Err()
+			}),
+			"messages are saved one by one": putting(func(ctx context.Context, s *memory.Store, changes []dsr.MessageChange) error {
+				for i := range changes {
+					if _, ok := ctx.Deadline(); ok && i > 0 { // the context ends in between
+						<-ctx.Done()
+					}
+					if err := s.SaveMessages(ctx, changes[i:i+1]); err != nil {
+						return err
+					}
+				}
+				return nil
+			}),
 			"checkpoints do not look at it": over(func(s *memory.Store, f *fake) {
 				f.save = func(ctx context.Context, c *dsr.Checkpoint) error {
 					return s.SaveCheckpoint(context.WithoutCancel(ctx), c)
@@ -158,6 +186,17 @@ func brokenWrites() map[string]faults {
 				}
 			}),
 		},
+	}
+}
+
+// spilling saves the messages of a change that is refused.
+func spilling(s *memory.Store, f *fake) {
+	f.commit = func(ctx context.Context, ch *dsr.StoreChange) error {
+		err := s.Commit(ctx, ch)
+		if err != nil {
+			return errors.Join(err, s.SaveMessages(ctx, ch.Messages))
+		}
+		return nil
 	}
 }
 

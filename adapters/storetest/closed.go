@@ -36,6 +36,8 @@ func closed(ctx context.Context, s dsr.Store) error {
 		{"UnsignedHeads", func() error { _, err := s.UnsignedHeads(ctx, 10); return err }},
 		{"SaveCheckpoint", func() error { return s.SaveCheckpoint(ctx, &first) }},
 		{"Checkpoints", func() error { _, err := s.Checkpoints(ctx, 0, 10); return err }},
+		{"SaveMessages", func() error { return s.SaveMessages(ctx, put(message("m", ""))) }},
+		{"Messages", func() error { _, err := s.Messages(ctx, dsr.MessageQuery{}); return err }},
 		{"Commit of a new request", func() error { return s.Commit(ctx, &dsr.StoreChange{Record: sample("r2")}) }},
 		{"Commit of a change", func() error { return s.Commit(ctx, next) }},
 		{"Commit of a removal", func() error { return s.Commit(ctx, removal("r1", 1)) }},

@@ -13,14 +13,15 @@ import (
 // wholeChange is one with a value in every field.
 func wholeChange() *dsr.StoreChange {
 	ch := &dsr.StoreChange{
-		Record: sample("r1"), AppendJournal: chunks(2), Events: events(2),
+		Record: sample("r1"), AppendJournal: chunks(2), Events: events(2), Messages: put(message("m", "r1")),
 		Ticks: []dsr.Tick{{Seq: 2, Counts: dsr.ChunkCounts{Masked: 1}}},
 	}
 	lengthen(ch, 2)
 	return ch
 }
 
-// expectWhole compares what is stored with the whole change and a checkpoint.
+// expectWhole compares what is stored with the whole change, a message and a
+// checkpoint.
 func expectWhole(ctx context.Context, s dsr.Store) error {
 	want := wholeChange()
 	want.AppendJournal[1].Applied, want.AppendJournal[1].Counts = true, want.Ticks[0].Counts
@@ -29,26 +30,29 @@ func expectWhole(ctx context.Context, s dsr.Store) error {
 		return err
 	}
 	short := want.Record
-	short.Plan, short.Outcomes, short.Keys = nil, nil, nil
+	short.Plan, short.Outcomes, short.Manual, short.Keys = nil, nil, nil, nil
 	return errors.Join(
 		expect(ctx, s, want.Record), diff("the list", list, []*dsr.Record{&short}), expectJournal(ctx, s, "r1", want.AppendJournal), expectEvents(ctx, s, "r1", want.Events),
 		expectAudit(ctx, s, "r1", want.Audit), expectHeads(ctx, s, head("r1", 2)), expectCheckpoints(ctx, s, checkpoint(1, head("r1", 1))),
+		expectMessages(ctx, s, message("m", "r1"), message("n", "")),
 	)
 }
 
 func copiesGiven(ctx context.Context, s dsr.Store) error {
-	ch, c := wholeChange(), checkpoint(1, head("r1", 1))
-	if err := errors.Join(s.Commit(ctx, ch), s.SaveCheckpoint(ctx, &c)); err != nil {
+	ch, c, messages := wholeChange(), checkpoint(1, head("r1", 1)), put(message("n", ""))
+	if err := errors.Join(s.Commit(ctx, ch), s.SaveCheckpoint(ctx, &c), s.SaveMessages(ctx, messages)); err != nil {
 		return err
 	}
 	if err := errors.Join(
 		diff("the change that was given to Commit", *ch, *wholeChange()),
 		diff("the checkpoint that was given", c, checkpoint(1, head("r1", 1))),
+		diff("the messages that were given", messages, put(message("n", ""))),
 	); err != nil {
 		return err
 	}
 	spoil(ch)
 	spoil(&c)
+	spoil(messages)
 	if err := expectWhole(ctx, s); err != nil {
 		return err
 	}
@@ -73,7 +77,7 @@ func copiesGiven(ctx context.Context, s dsr.Store) error {
 
 func copiesReturned(ctx context.Context, s dsr.Store) error {
 	c := checkpoint(1, head("r1", 1))
-	if err := errors.Join(s.Commit(ctx, wholeChange()), s.SaveCheckpoint(ctx, &c)); err != nil {
+	if err := errors.Join(s.Commit(ctx, wholeChange()), s.SaveCheckpoint(ctx, &c), s.SaveMessages(ctx, put(message("n", "")))); err != nil {
 		return err
 	}
 	rec, err := s.Request(ctx, "r1")
@@ -86,10 +90,11 @@ func copiesReturned(ctx context.Context, s dsr.Store) error {
 	entries, err4 := s.AuditEntries(ctx, "r1", dsr.AuditPlace{}, 10)
 	heads, err5 := s.UnsignedHeads(ctx, 10)
 	saved, err6 := s.Checkpoints(ctx, 0, 10)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	messages, err7 := s.Messages(ctx, dsr.MessageQuery{})
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return err
 	}
-	for _, value := range []any{rec, list, journal, log, entries, heads, saved} {
+	for _, value := range []any{rec, list, journal, log, entries, heads, saved, messages} {
 		spoil(value)
 	}
 	return expectWhole(ctx, s)

@@ -26,7 +26,9 @@ func expectGone(ctx context.Context, s dsr.Store, id string) error {
 	if _, err := s.Request(ctx, id); !errors.Is(err, dsr.ErrNotFound) {
 		return fmt.Errorf("Request of %q, which is not there, returned %v, want ErrNotFound", id, err)
 	}
-	return errors.Join(expectJournal(ctx, s, id, nil), expectEvents(ctx, s, id, nil))
+	return errors.Join(
+		expectJournal(ctx, s, id, nil), expectEvents(ctx, s, id, nil), expectFound(ctx, s, dsr.MessageQuery{RequestID: id}),
+	)
 }
 
 // expectJournal compares the whole journal of a request with want, which it

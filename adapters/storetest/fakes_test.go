@@ -26,6 +26,8 @@ type fake struct {
 	heads       func(ctx context.Context, limit int) ([]dsr.AuditHead, error)
 	save        func(ctx context.Context, c *dsr.Checkpoint) error
 	checkpoints func(ctx context.Context, after int64, limit int) ([]dsr.Checkpoint, error)
+	put         func(ctx context.Context, changes []dsr.MessageChange) error
+	messages    func(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error)
 }
 
 func (f *fake) Commit(ctx context.Context, ch *dsr.StoreChange) error {
@@ -96,6 +98,20 @@ func (f *fake) Checkpoints(ctx context.Context, after int64, limit int) ([]dsr.C
 		return f.checkpoints(ctx, after, limit)
 	}
 	return f.Store.Checkpoints(ctx, after, limit)
+}
+
+func (f *fake) SaveMessages(ctx context.Context, changes []dsr.MessageChange) error {
+	if f.put != nil {
+		return f.put(ctx, changes)
+	}
+	return f.Store.SaveMessages(ctx, changes)
+}
+
+func (f *fake) Messages(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
+	if f.messages != nil {
+		return f.messages(ctx, q)
+	}
+	return f.Store.Messages(ctx, q)
 }
 
 // over makes a store that is a memory store but for what replace replaces.
@@ -169,6 +185,35 @@ func signed(alter func(list []dsr.Checkpoint)) func() dsr.Store {
 	})
 }
 
+// putting makes a store that saves messages in another way.
+func putting(put func(ctx context.Context, s *memory.Store, changes []dsr.MessageChange) error) func() dsr.Store {
+	return over(func(s *memory.Store, f *fake) {
+		f.put = func(ctx context.Context, changes []dsr.MessageChange) error {
+			return put(ctx, s, slices.Clone(changes))
+		}
+	})
+}
+
+// sent makes a store that alters every list of messages.
+func sent(alter func(list []dsr.Message) []dsr.Message) func() dsr.Store {
+	return over(func(s *memory.Store, f *fake) {
+		f.messages = func(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
+			list, err := s.Messages(ctx, q)
+			return alter(list), err
+		}
+	})
+}
+
+// asked makes a store that alters every query for messages.
+func asked(alter func(q *dsr.MessageQuery)) func() dsr.Store {
+	return over(func(s *memory.Store, f *fake) {
+		f.messages = func(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
+			alter(&q)
+			return s.Messages(ctx, q)
+		}
+	})
+}
+
 // copied copies as much of a change as the fakes alter.
 func copied(ch *dsr.StoreChange) *dsr.StoreChange {
 	c := *ch
@@ -176,6 +221,7 @@ func copied(ch *dsr.StoreChange) *dsr.StoreChange {
 	c.Ticks = slices.Clone(ch.Ticks)
 	c.Events = slices.Clone(ch.Events)
 	c.Audit = slices.Clone(ch.Audit)
+	c.Messages = slices.Clone(ch.Messages)
 	c.Record.Keys = map[string][]byte{}
 	for purpose, key := range ch.Record.Keys {
 		c.Record.Keys[purpose] = key
@@ -204,4 +250,9 @@ func forgetAll[T any](list []T, field string) {
 	for i := range list {
 		forget(&list[i], field)
 	}
+}
+
+// keep sets a field of a value to that of another.
+func keep[T any](value, old *T, field string) {
+	reflect.ValueOf(value).Elem().FieldByName(field).Set(reflect.ValueOf(old).Elem().FieldByName(field))
 }

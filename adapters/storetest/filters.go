@@ -214,7 +214,7 @@ func filters(ctx context.Context, s dsr.Store) error {
 	if err != nil || len(found) != 1 {
 		return errors.Join(err, fmt.Errorf("%d requests are selected by an external ID, want 1", len(found)))
 	}
-	want.Plan, want.Outcomes, want.Keys = nil, nil, nil
+	want.Plan, want.Outcomes, want.Manual, want.Keys = nil, nil, nil, nil
 	return diff("a listed record", *found[0], want)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/godsr/dsr"
 )
@@ -26,15 +27,19 @@ func hostileIDs(ctx context.Context, s dsr.Store) error {
 			Events: []dsr.Event{{Time: noon, Kind: "hash " + fmt.Sprintf("%x", id)}},
 		}
 		ch.Record.ExternalID = id
+		ch.Messages = put(message(id, id))
 		lengthen(ch, 1)
 		return ch
 	}
-	ids := hostile()
 	var stored []string
-	for _, id := range ids {
-		if err := s.Commit(ctx, change(id)); err == nil {
+	for _, id := range hostile() {
+		err := s.Commit(ctx, change(id))
+		if err == nil {
 			stored = append(stored, id)
 			continue
+		}
+		if utf8.ValidString(id) && !strings.Contains(id, "\x00") {
+			return fmt.Errorf("ID %q was refused: %w; a store may refuse zero bytes and invalid UTF-8 only", id, err)
 		}
 		if _, err := s.Request(ctx, id); !errors.Is(err, dsr.ErrNotFound) {
 			return fmt.Errorf("ID %q was refused, but Request returned %v, want ErrNotFound", id, err)
@@ -43,18 +48,18 @@ func hostileIDs(ctx context.Context, s dsr.Store) error {
 		chunks, _ := s.Journal(ctx, id, 0, 10)
 		events, _ := s.Events(ctx, id, 0, 10)
 		entries, _ := s.AuditEntries(ctx, id, dsr.AuditPlace{}, 10)
-		if n := len(chunks) + len(events) + len(entries); n > 0 {
+		messages, _ := s.Messages(ctx, dsr.MessageQuery{RequestID: id})
+		if n := len(chunks) + len(events) + len(entries) + len(messages); n > 0 {
 			return fmt.Errorf("ID %q was refused, but %d lines hang on it", id, n)
 		}
-	}
-	if len(stored) < len(ids)-3 {
-		return fmt.Errorf("only %d of %d IDs were accepted; a store may refuse zero bytes and invalid UTF-8 only", len(stored), len(ids))
 	}
 	for _, id := range stored {
 		want := change(id)
 		if err := errors.Join(
 			expect(ctx, s, want.Record), expectJournal(ctx, s, id, want.AppendJournal),
 			expectEvents(ctx, s, id, want.Events), expectAudit(ctx, s, id, want.Audit),
+			expectFound(ctx, s, dsr.MessageQuery{ID: id}, want.Messages[0].Message),
+			expectFound(ctx, s, dsr.MessageQuery{RequestID: id}, want.Messages[0].Message),
 		); err != nil {
 			return err
 		}

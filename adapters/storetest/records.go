@@ -29,7 +29,7 @@ func roundTrip(ctx context.Context, s dsr.Store) error {
 	other.Policy, other.Actions, other.Location = "p", []graph.Action{graph.Erasure}, ""
 	other.Status, other.Stage, other.Failure = dsr.StatusComplete, dsr.StageDone, ""
 	other.UpdatedAt, other.DueAt, other.FailedAt = noon.Add(time.Second), time.Time{}, time.Time{}
-	other.Details, other.State, other.Plan, other.Outcomes = nil, []byte{}, []byte(`[]`), nil
+	other.Details, other.State, other.Plan, other.Outcomes, other.Manual = nil, []byte{}, []byte(`[]`), nil, []byte("answers")
 	other.Lookup = [][]byte{[]byte("z"), []byte("a"), []byte("m"), []byte("a")}
 	other.Keys = map[string][]byte{"journal": []byte("another"), "spool": []byte("s")}
 	other.AuditSeq, other.AuditHash = first.Record.AuditSeq, first.Record.AuditHash
@@ -43,7 +43,7 @@ func roundTrip(ctx context.Context, s dsr.Store) error {
 		{ID: "nil", Version: 1},
 		{
 			ID: "empty", Version: 1, Actions: []graph.Action{}, Identity: []byte{}, Details: []byte{}, Lookup: [][]byte{},
-			Keys: map[string][]byte{}, State: []byte{}, Plan: []byte{}, Outcomes: []byte{}, AuditHash: []byte{},
+			Keys: map[string][]byte{}, State: []byte{}, Plan: []byte{}, Outcomes: []byte{}, Manual: []byte{}, AuditHash: []byte{},
 		},
 	} {
 		if err := create(ctx, s, least); err != nil {
@@ -94,7 +94,7 @@ func expiredHolder(ctx context.Context, s dsr.Store) error {
 	late.Version, late.Failure = 3, "written after the lease was over"
 	for _, epoch := range []int64{0, 3, 4} {
 		late.Epoch = epoch
-		ch := &dsr.StoreChange{ExpectVersion: 2, Record: late, AppendJournal: chunks(1), Events: events(1)}
+		ch := &dsr.StoreChange{ExpectVersion: 2, Record: late, AppendJournal: chunks(1), Events: events(1), Messages: put(message("m", "r1"))}
 		lengthen(ch, 1)
 		if err := s.Commit(ctx, ch); !errors.Is(err, dsr.ErrConflict) {
 			return fmt.Errorf("a change under epoch %d after epoch 5 returned %v, want ErrConflict", epoch, err)
@@ -109,6 +109,7 @@ func expiredHolder(ctx context.Context, s dsr.Store) error {
 	want.Version, want.Epoch = 2, 5
 	if err := errors.Join(
 		expect(ctx, s, want), expectJournal(ctx, s, "r1", nil), expectEvents(ctx, s, "r1", nil), expectAudit(ctx, s, "r1", nil),
+		expectMessages(ctx, s),
 	); err != nil {
 		return err
 	}
@@ -173,6 +174,8 @@ func times(ctx context.Context, s dsr.Store) error {
 		ch.Events[0].Time = at
 		lengthen(ch, 1)
 		ch.Audit[0].Time = at
+		ch.Messages = put(message("of "+rec.ID, rec.ID))
+		ch.Messages[0].Message.DueAt = at
 		if err := s.Commit(ctx, ch); err != nil {
 			return err
 		}
@@ -184,6 +187,7 @@ func times(ctx context.Context, s dsr.Store) error {
 		saved, err := s.Checkpoints(ctx, int64(i), 1)
 		if err := errors.Join(
 			expect(ctx, s, *rec), expectEvents(ctx, s, rec.ID, ch.Events), expectAudit(ctx, s, rec.ID, ch.Audit),
+			expectFound(ctx, s, dsr.MessageQuery{RequestID: rec.ID}, ch.Messages[0].Message),
 			err, diff("checkpoints", saved, []dsr.Checkpoint{signed}),
 		); err != nil {
 			return err

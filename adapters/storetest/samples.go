@@ -26,6 +26,7 @@ func sample(id string) dsr.Record {
 		Lookup: [][]byte{[]byte("hash 1 " + id), []byte("hash 2 " + id)},
 		Keys:   map[string][]byte{"identity": {0, 1, 255}, "journal": []byte("key " + id)},
 		State:  []byte(`{"attempts":2}`), Plan: []byte(`{"plan":1}`), Outcomes: []byte(`{"outcomes":[]}`),
+		Manual:  []byte("manual\x00\xff" + id),
 		Failure: "no answer",
 	}
 }

@@ -14,6 +14,7 @@ func atomic(ctx context.Context, s dsr.Store) error {
 	want := sample("r1")
 	if err := update(ctx, s, "r1", func(ch *dsr.StoreChange) {
 		ch.AppendJournal, ch.Events = chunks(2), events(2)
+		ch.Messages = put(message("m", "r1"))
 		lengthen(ch, 1)
 		want = ch.Record
 	}); err != nil {
@@ -31,6 +32,7 @@ func atomic(ctx context.Context, s dsr.Store) error {
 		ch.Record = refused
 		ch.Record.Version = ch.ExpectVersion + 1
 		ch.AppendJournal, ch.Events, ch.Audit = chunks(3), events(1), trail("r1", 2, 3)
+		ch.Messages = put(message("n", "r1"), next(message("m", "r1")))
 		if err := s.Commit(ctx, ch); err == nil {
 			return fmt.Errorf("a change that cannot be stored was accepted: version %d after %d, ticks %v",
 				ch.Record.Version, ch.ExpectVersion, ch.Ticks)
@@ -38,6 +40,7 @@ func atomic(ctx context.Context, s dsr.Store) error {
 		if err := errors.Join(
 			expect(ctx, s, want), expectJournal(ctx, s, "r1", chunks(2)), expectEvents(ctx, s, "r1", events(2)),
 			expectAudit(ctx, s, "r1", trail("r1", 1, 1)), expectHeads(ctx, s, head("r1", 1)),
+			expectMessages(ctx, s, message("m", "r1")),
 		); err != nil {
 			return err
 		}
@@ -97,7 +100,7 @@ func oneWinner(ctx context.Context, s dsr.Store) error {
 func canceled(ctx context.Context, s dsr.Store) error {
 	over, cancel := context.WithCancel(ctx)
 	cancel()
-	second := &dsr.StoreChange{ExpectVersion: 1, Record: sample("r1"), Events: events(1), AppendJournal: chunks(1)}
+	second := &dsr.StoreChange{ExpectVersion: 1, Record: sample("r1"), Events: events(1), AppendJournal: chunks(1), Messages: put(message("m", "r1"))}
 	second.Record.Version, second.Record.Failure = 2, "canceled"
 	lengthen(second, 1)
 	for _, ch := range []*dsr.StoreChange{{Record: sample("r2")}, second, removal("r1", 1)} {
@@ -109,28 +112,40 @@ func canceled(ctx context.Context, s dsr.Store) error {
 	if err := s.SaveCheckpoint(over, &first); err == nil {
 		return errors.New("SaveCheckpoint succeeded under a context that is over")
 	}
+	if err := s.SaveMessages(over, put(message("n", ""))); err == nil {
+		return errors.New("SaveMessages succeeded under a context that is over")
+	}
 	if err := errors.Join(
 		expectGone(ctx, s, "r2"), expect(ctx, s, sample("r1")), expectEvents(ctx, s, "r1", nil),
 		expectJournal(ctx, s, "r1", nil), expectAudit(ctx, s, "r1", nil), expectCheckpoints(ctx, s),
+		expectMessages(ctx, s),
 	); err != nil {
 		return err
 	}
-	want, log := sample("r1"), []dsr.Event(nil)
+	want, log, messages := sample("r1"), []dsr.Event(nil), []dsr.Message(nil)
 	for i := range 24 {
-		ch := &dsr.StoreChange{ExpectVersion: want.Version, Record: want, Events: events(1)}
+		id := fmt.Sprintf("m%02d", i)
+		ch := &dsr.StoreChange{ExpectVersion: want.Version, Record: want, Events: events(1), Messages: put(message(id, "r1"))}
 		ch.Record.Version++
 		ch.Record.Failure = fmt.Sprint("change ", i)
 		lengthen(ch, 1)
-		soon, cancel := context.WithTimeout(ctx, 20*time.Microsecond<<(i%8))
-		err := s.Commit(soon, ch)
-		cancel()
-		if err == nil {
-			want, log = ch.Record, append(log, ch.Events...)
+		pair := []dsr.Message{message(id+" a", "r1"), message(id+" b", "")}
+		soon := func(write func(ctx context.Context) error) error {
+			ctx, cancel := context.WithTimeout(ctx, 20*time.Microsecond<<(i%8))
+			defer cancel()
+			return write(ctx)
+		}
+		if soon(func(ctx context.Context) error { return s.Commit(ctx, ch) }) == nil {
+			want, log, messages = ch.Record, append(log, ch.Events...), append(messages, ch.Messages[0].Message)
+		}
+		if soon(func(ctx context.Context) error { return s.SaveMessages(ctx, put(pair...)) }) == nil {
+			messages = append(messages, pair...)
 		}
 		if err := errors.Join(
 			expect(ctx, s, want), expectEvents(ctx, s, "r1", log), expectAudit(ctx, s, "r1", trail("r1", 1, want.AuditSeq)),
+			expectMessages(ctx, s, messages...),
 		); err != nil {
-			return fmt.Errorf("a change whose context ended meanwhile was not stored as Commit said: %w", err)
+			return fmt.Errorf("a change whose context ended meanwhile was not stored as was said: %w", err)
 		}
 	}
 	return nil

@@ -197,8 +197,8 @@ func (c *Client) post(ctx context.Context, id string, body []byte, header http.H
 		send = c.outbound.Do
 	}
 	res, err := send(req)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = res.Err()
 	}
-	return res, res.Err()
+	return res, err
 }

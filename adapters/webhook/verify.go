@@ -25,14 +25,15 @@ var (
 	ErrTooNew = errors.New("webhook: it was signed in the future")
 )
 
-// Seen remembers which calls were taken, so that one that comes again has no
-// effect twice. It may be called by many at once.
+// Seen remembers which calls were taken, so that one that comes again, after an
+// answer was lost, has no effect twice. It may be used by many at once. Two of
+// the same ID at the same time both pass: a receiver to whom that matters
+// stores the ID in the transaction of the effect, and needs no Seen.
 type Seen interface {
-	// Begin claims an ID, and reports whether it was taken before. Of many
-	// that claim the same one at the same time, one must be told false.
-	Begin(ctx context.Context, id string) (seen bool, err error)
-	// Forget gives a claim back: the call was not taken after all.
-	Forget(ctx context.Context, id string) error
+	// Has reports whether an ID was added.
+	Has(ctx context.Context, id string) (bool, error)
+	// Add adds an ID whose call was taken.
+	Add(ctx context.Context, id string) error
 }
 
 // VerifierOptions tune a verifier.
@@ -176,32 +177,24 @@ func (v *Verifier) Handler(next func(w http.ResponseWriter, r *http.Request, id 
 	})
 }
 
-// pass hands over what was verified, once where Seen remembers.
+// pass hands over what was verified, unless it was taken before.
 func (v *Verifier) pass(w http.ResponseWriter, r *http.Request, body []byte, next func(http.ResponseWriter, *http.Request, string, []byte) error) {
 	id, seen := r.Header.Get(headerID), v.opts.Seen
-	if seen == nil {
-		if next(w, r, id, body) != nil {
+	if seen != nil {
+		before, err := seen.Has(r.Context(), id)
+		if err != nil {
 			w.WriteHeader(http.StatusInternalServerError)
+			return
 		}
-		return
-	}
-	before, err := seen.Begin(r.Context(), id)
-	switch {
-	case err != nil:
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	case before:
-		return
-	}
-	taken := false
-	defer func() { // also where next panics
-		if !taken {
-			_ = seen.Forget(context.WithoutCancel(r.Context()), id)
+		if before {
+			return
 		}
-	}()
-	if next(w, r, id, body) != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
 	}
-	taken = true
+	err := next(w, r, id, body)
+	if err == nil && seen != nil {
+		err = seen.Add(r.Context(), id)
+	}
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+	}
 }

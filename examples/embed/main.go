@@ -125,7 +125,7 @@ func tryIt(addr string, s settings) string {
 
   shop=http://%[1]s/ desk='Authorization: Bearer %[2]s'
   ask() { curl -s ${shop}privacy/requests -d '{"policy":"'$1'","email":"Nia.Vale@example.com"}' | sed 's/.*"id":"\([^"]*\)".*/\1/'; }
-  verify() { curl -s ${shop}privacy/requests/$1/verify -d '{"code":"'$(tail -1 '%[3]s/outbox/'$1.txt)'"}'; }
+  verify() { curl -s ${shop}privacy/requests/$1/verify -d '{"code":"'$(grep -Eow '[0-9]{6}' '%[3]s/outbox/'$1.txt)'"}'; }
   curl -s ${shop}orders -d '{"email":"nia.vale@example.com","name":"Nia Vale","product":"teapot","note":"Leave it with the neighbour"}'
 
   id=$(ask access); cat '%[3]s/outbox/'$id.txt; verify $id

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -44,12 +45,14 @@ func TestServeAndStop(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusAccepted, resp.StatusCode)
 	require.NoError(t, resp.Body.Close())
-	mails, err := filepath.Glob(filepath.Join(dir, "outbox", "*"))
-	require.NoError(t, err)
-	require.Len(t, mails, 1)
+	var mails []string
+	require.Eventually(t, func() bool { // it is sent in the background
+		mails, err = filepath.Glob(filepath.Join(dir, "outbox", "*"))
+		return err == nil && len(mails) == 1
+	}, 10*time.Second, 10*time.Millisecond)
 	mail, err := os.ReadFile(mails[0])
 	require.NoError(t, err)
-	require.Regexp(t, `^To: nia\.vale@example\.com\nSubject: .*\n\n.*\n\d{6}\n$`, string(mail))
+	require.Regexp(t, `(?s)^To: nia\.vale@example\.com\nSubject: Please confirm your privacy request\n\n.*\n  \d{6}\n.*Request number: `, string(mail))
 	stop()
 	require.NoError(t, <-stopped)
 

@@ -11,9 +11,9 @@ import (
 	"github.com/godsr/dsr"
 )
 
-// outbox stands in for the shop's e-mail: each code to verify becomes a file,
-// named after its request. What else happens is logged, which must not hold
-// anything personal.
+// outbox stands in for the shop's e-mail: each message with a code to verify
+// becomes a file, named after its request. What else happens is logged, which
+// must not hold anything personal. The engine tries again what fails here.
 type outbox struct {
 	dir string
 	log *slog.Logger
@@ -25,7 +25,7 @@ func (o *outbox) Notify(ctx context.Context, n dsr.Notice) error {
 	if n.Kind != dsr.NoticeVerify {
 		return nil
 	}
-	mail := fmt.Sprintf("To: %s\nSubject: Your request to the shop\n\nEnter this code to go on:\n%s\n", strings.Join(n.To["email"], ", "), n.Code)
+	mail := fmt.Sprintf("To: %s\nSubject: %s\n\n%s", strings.Join(n.To["email"], ", "), n.Subject, n.Text)
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return err
 	}

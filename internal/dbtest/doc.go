@@ -18,9 +18,12 @@
 //
 // [S3] and [StartS3] do the same for an object store that speaks S3.
 //
-// Database servers listen on unix sockets only, the object store on a port of
-// the loopback address. All keep their files in a directory of their own. As
-// root, database servers run as the user nobody, since they refuse to run as
-// root. They die with the process that started them, however it ends, and
+// [SMTP] and [StartSMTP] start a mail server in this process that keeps what it
+// is handed, and fails as a test wants it to.
+//
+// Database servers listen on unix sockets only, the object store and the mail
+// server on a port of the loopback address. Those that keep files keep them in
+// a directory of their own. As root, database servers run as the user nobody,
+// since they refuse to run as root. They die with the process that started them, however it ends, and
 // their temporary directories go with them.
 package dbtest

@@ -7,13 +7,18 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.111.0
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/emersion/go-msgauth v0.7.0
+	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6
+	github.com/emersion/go-smtp v0.25.1
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/godsr/dsr v0.0.0
 	github.com/godsr/dsr/adapters/blob v0.0.0
 	github.com/godsr/dsr/adapters/pgstore v0.0.0
+	github.com/godsr/dsr/adapters/smtp v0.0.0
 	github.com/godsr/dsr/adapters/sqlitestore v0.0.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/stretchr/testify v1.12.1
+	github.com/xdg-go/scram v1.4.0
 	gocloud.dev v0.47.0
 	golang.org/x/net v0.62.0
 	modernc.org/sqlite v1.60.1
@@ -64,6 +69,8 @@ require (
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
 	github.com/sony/gobreaker/v2 v2.4.0 // indirect
+	github.com/wneessen/go-mail v0.8.1 // indirect
+	github.com/xdg-go/stringprep v1.0.4 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel v1.47.0 // indirect
 	go.opentelemetry.io/otel/log v1.47.0 // indirect
@@ -73,6 +80,7 @@ require (
 	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.6 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
@@ -91,5 +99,6 @@ replace (
 	github.com/godsr/dsr => ../..
 	github.com/godsr/dsr/adapters/blob => ../../adapters/blob
 	github.com/godsr/dsr/adapters/pgstore => ../../adapters/pgstore
+	github.com/godsr/dsr/adapters/smtp => ../../adapters/smtp
 	github.com/godsr/dsr/adapters/sqlitestore => ../../adapters/sqlitestore
 )

@@ -54,8 +54,7 @@ func TestRedirectsToPrivateAddresses(t *testing.T) {
 
 func TestRedirectsInNumber(t *testing.T) {
 	t.Parallel()
-	var server string
-	server = serve(t, func(w http.ResponseWriter, r *http.Request) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if len(r.URL.Path) < 4 {
 			http.Redirect(w, r, r.URL.Path+"x", http.StatusFound)
 		}

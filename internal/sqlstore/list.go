@@ -18,7 +18,7 @@ const (
 )
 
 // Requests lists what matches a query in its order. It calls add for each
-// record, to learn where it goes; plans, outcomes and keys are left out.
+// record, to learn where it goes; plans, outcomes, tasks and keys are left out.
 func (d *Dialect) Requests(ctx context.Context, c Conn, q *Query, add func() Record) error {
 	sort := cmp.Or(q.Sort, "created_at")
 	terms, none, err := d.terms(ctx, c, q)

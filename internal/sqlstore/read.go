@@ -28,6 +28,8 @@ func (d *Dialect) Request(ctx context.Context, c Conn, id string, r Record) erro
 			*r.Plan = body
 		case "outcomes":
 			*r.Outcomes = body
+		case "manual":
+			*r.Manual = body
 		}
 		return err
 	}, d.build().Select("kind", "body").From(d.Prefix+"documents").Where(of(id))); err != nil {

@@ -21,7 +21,7 @@ type Record struct {
 	StartedAt, FailedAt, FinishedAt, DeletedAt           *time.Time
 	DeadlineAt, DueAt                                    *time.Time
 	Identity, Details, State, AuditHash                  *[]byte
-	Plan, Outcomes                                       *[]byte
+	Plan, Outcomes, Manual                               *[]byte
 	Lookup                                               *[][]byte
 	// Ended is set when nothing is left to do. It is written, never read.
 	Ended bool
@@ -99,6 +99,7 @@ type Change struct {
 	Events     []Event
 	DropEvents bool
 	Audit      []AuditEntry
+	Messages   []MessageChange
 	Remove     bool
 }
 
@@ -124,7 +125,15 @@ func (ch *Change) Check() error {
 			}
 		}
 	}
-	return nil
+	if ch.Remove && len(ch.Messages) > 0 {
+		return fmt.Errorf("request %q: a removal cannot change messages: they vanish", id)
+	}
+	for i := range ch.Messages {
+		if m := &ch.Messages[i].Message; m.RequestID != id {
+			return fmt.Errorf("request %q: message %q is of request %q", id, m.ID, m.RequestID)
+		}
+	}
+	return CheckMessages(ch.Messages)
 }
 
 // Words is a small set of words that is stored as one text.

@@ -41,6 +41,9 @@ type Dialect struct {
 	// query has to say which index to use: a plus sign before a column then
 	// keeps the indexes on it out.
 	Guide bool
+	// Orphan reports whether a row was refused because it names a request
+	// that there is not.
+	Orphan func(error) bool
 	// Conflict and NotFound are the engine's errors.
 	Conflict, NotFound error
 }

@@ -14,6 +14,7 @@ import (
 var (
 	errConflict = errors.New("conflict")
 	errNotFound = errors.New("not found")
+	errOrphan   = errors.New("a row of nobody")
 )
 
 // log records statements and answers that each affected one row, or none, and
@@ -39,6 +40,7 @@ func dialect(dollar bool, prefix string) *sqlstore.Dialect {
 		Dollar: dollar, Prefix: prefix, Position: "find", Guide: !dollar,
 		EncodeTime: func(t time.Time) (any, error) { return t.Unix(), nil },
 		ScanTime:   func(t *time.Time) any { return t },
+		Orphan:     func(err error) bool { return errors.Is(err, errOrphan) },
 		Conflict:   errConflict, NotFound: errNotFound,
 	}
 }
@@ -50,7 +52,7 @@ func record(id string) sqlstore.Record {
 		ExternalID: &text, Policy: &text, Status: &text, Stage: &text, Failure: &text, Location: &text, Actions: sqlstore.WordsOf(&actions),
 		LeaseUntil: &at, RequestedAt: &at, CreatedAt: &at, UpdatedAt: &at, StartedAt: &at, FailedAt: &at, FinishedAt: &at, DeletedAt: &at,
 		DeadlineAt: &at, DueAt: &at,
-		Identity: &data, Details: &data, State: &data, AuditHash: &data, Plan: &data, Outcomes: &data, Lookup: &[][]byte{data, nil},
+		Identity: &data, Details: &data, State: &data, AuditHash: &data, Plan: &data, Outcomes: &data, Manual: &data, Lookup: &[][]byte{data, nil},
 	}
 }
 
@@ -69,6 +71,11 @@ func TestWrite(t *testing.T) {
 		Ticks:  []sqlstore.Tick{{Seq: 9}},
 		Events: []sqlstore.Event{event, event},
 		Audit:  []sqlstore.AuditEntry{{RequestID: "r1", Seq: 4, Hash: []byte("h")}},
+		Messages: []sqlstore.MessageChange{
+			{Message: sqlstore.Message{ID: "m1", Version: 1, RequestID: "r1", DueAt: at}},
+			{Message: sqlstore.Message{ID: "m2", Version: 3, RequestID: "r1", DueAt: at}, Expect: 2},
+			{Message: sqlstore.Message{ID: "m3", Version: 3, RequestID: "r1", DueAt: at}, Expect: 2, Remove: true},
+		},
 	}
 	l := &log{affected: 1}
 	require.NoError(t, dialect(true, `"a??b".`).Write(t.Context(), l, change))
@@ -82,7 +89,7 @@ func TestWrite(t *testing.T) {
 			`identity = $21, details = $22, state = $23, audit_hash = $24, ` +
 			`id_folded = $25, external_folded = $26, country = $27, open = $28, deleted = $29 ` +
 			`WHERE id = $30 AND version = $31 AND epoch <= $32`,
-		`INSERT INTO "a?b".documents AS d (request_id,kind,body) VALUES ($1,$2,$3),($4,$5,$6) ` +
+		`INSERT INTO "a?b".documents AS d (request_id,kind,body) VALUES ($1,$2,$3),($4,$5,$6),($7,$8,$9) ` +
 			`ON CONFLICT (request_id, kind) DO UPDATE SET body = excluded.body WHERE d.body IS DISTINCT FROM excluded.body`,
 		`SELECT request_id, hash FROM "a?b".lookups WHERE request_id IN ($1) ORDER BY request_id, position`,
 		`DELETE FROM "a?b".lookups WHERE request_id = $1`,
@@ -96,6 +103,9 @@ func TestWrite(t *testing.T) {
 		`SELECT COALESCE(max(seq), 0) FROM "a?b".events WHERE request_id = $1`,
 		`INSERT INTO "a?b".events (request_id,seq,time,kind,collection,connection,action,status,rows,message,fields) ` +
 			`VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11),($12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)`,
+		`INSERT INTO "a?b".messages (id,version,request_id,due_at,data,sealed) VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT DO NOTHING`,
+		`UPDATE "a?b".messages SET version = $1, request_id = $2, due_at = $3, data = $4, sealed = $5 WHERE id = $6 AND version = $7`,
+		`DELETE FROM "a?b".messages WHERE id = $1 AND version = $2`,
 		`UPDATE "a?b".heads SET seq = $1, hash = $2 WHERE request_id = $3 AND seq = $4`,
 		`INSERT INTO "a?b".audit (request_id,seq,time,action,actor,details,prev,hash,mac) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)`,
 	}, l.statements)
@@ -105,7 +115,7 @@ func TestWrite(t *testing.T) {
 	require.Equal(t, []any{4, 0, 0, "r1", 1}, l.args[9])
 	require.Equal(t, []any{0, 0, 0, "r1", 9}, l.args[10])
 	require.Equal(t, `["a"]`, l.args[13][10])
-	require.Equal(t, []any{int64(4), []byte("h"), "r1", int64(3)}, l.args[14])
+	require.Equal(t, []any{int64(4), []byte("h"), "r1", int64(3)}, l.args[17])
 }
 
 // A row that was not written is a conflict, and nothing follows.

@@ -42,6 +42,9 @@ func (d *Dialect) Write(ctx context.Context, c Conn, ch *Change) error {
 	if err := d.writeEvents(ctx, c, ch); err != nil {
 		return err
 	}
+	if err := d.SaveMessages(ctx, c, ch.Messages); err != nil {
+		return err
+	}
 	return d.writeAudit(ctx, c, id, ch.Audit)
 }
 
@@ -99,6 +102,7 @@ func (d *Dialect) writeRecord(ctx context.Context, c Conn, ch *Change) error {
 	}
 	_, err = exec(ctx, c, d.build().Insert(d.Prefix+"documents AS d").Columns("request_id", "kind", "body").
 		Values(*ch.Record.ID, "plan", *ch.Record.Plan).Values(*ch.Record.ID, "outcomes", *ch.Record.Outcomes).
+		Values(*ch.Record.ID, "manual", *ch.Record.Manual).
 		Suffix("ON CONFLICT (request_id, kind) DO UPDATE SET body = excluded.body WHERE d.body IS DISTINCT FROM excluded.body"))
 	return err
 }

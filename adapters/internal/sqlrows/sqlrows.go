@@ -19,7 +19,7 @@ func Record(r *dsr.Record) sqlstore.Record {
 		StartedAt: &r.StartedAt, FailedAt: &r.FailedAt, FinishedAt: &r.FinishedAt, DeletedAt: &r.DeletedAt,
 		DeadlineAt: &r.DeadlineAt, DueAt: &r.DueAt,
 		Identity: &r.Identity, Details: &r.Details, State: &r.State, AuditHash: &r.AuditHash,
-		Plan: &r.Plan, Outcomes: &r.Outcomes, Lookup: &r.Lookup,
+		Plan: &r.Plan, Outcomes: &r.Outcomes, Manual: &r.Manual, Lookup: &r.Lookup,
 		Ended: ended(r.Status),
 	}
 }
@@ -45,7 +45,8 @@ func eventRow(e *dsr.Event) sqlstore.Event {
 func Change(ch *dsr.StoreChange) *sqlstore.Change {
 	rows := &sqlstore.Change{
 		Expect: ch.ExpectVersion, Record: Record(&ch.Record), Drop: ch.DropJournal, DropEvents: ch.DropEvents, Remove: ch.Remove,
-		Audit: convert(ch.Audit, func(e dsr.AuditEntry) sqlstore.AuditEntry { return sqlstore.AuditEntry(e) }),
+		Audit:    convert(ch.Audit, func(e dsr.AuditEntry) sqlstore.AuditEntry { return sqlstore.AuditEntry(e) }),
+		Messages: MessageChanges(ch.Messages),
 	}
 	for i := range ch.AppendJournal {
 		rows.Append = append(rows.Append, chunkRow(&ch.AppendJournal[i]))
@@ -98,6 +99,21 @@ func Checkpoints(list []sqlstore.Checkpoint) []dsr.Checkpoint {
 	return convert(list, func(c sqlstore.Checkpoint) dsr.Checkpoint {
 		return dsr.Checkpoint{Seq: c.Seq, Time: c.Time, Prev: c.Prev, Heads: AuditHeads(c.Heads), Hash: c.Hash, Signature: c.Signature}
 	})
+}
+
+// MessageChanges are changes to messages as SQL writes them.
+func MessageChanges(list []dsr.MessageChange) []sqlstore.MessageChange {
+	return convert(list, func(ch dsr.MessageChange) sqlstore.MessageChange {
+		return sqlstore.MessageChange{Expect: ch.ExpectVersion, Message: sqlstore.Message(ch.Message), Remove: ch.Remove}
+	})
+}
+
+// MessageQuery is a query for messages as SQL asks it.
+func MessageQuery(q *dsr.MessageQuery) *sqlstore.MessageQuery { return (*sqlstore.MessageQuery)(q) }
+
+// Messages are messages as the port returns them.
+func Messages(list []sqlstore.Message) []dsr.Message {
+	return convert(list, func(m sqlstore.Message) dsr.Message { return dsr.Message(m) })
 }
 
 func convert[A, B any](list []A, one func(A) B) (all []B) {

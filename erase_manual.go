@@ -1,0 +1,101 @@
+package dsr
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/godsr/dsr/graph"
+	"github.com/godsr/dsr/internal/lifecycle"
+)
+
+// askErasures lets people erase what they hold, once the databases are done.
+func (r *run) askErasures(ctx context.Context) (waits bool, err error) {
+	if r.plan == nil || !slices.ContainsFunc(r.steps, func(s *step) bool { return s.conn.asker != nil && s.erases() }) {
+		return false, nil
+	}
+	p, err := r.papers(ctx)
+	if err != nil {
+		return false, err
+	}
+	open := slices.ContainsFunc(slices.Collect(maps.Values(p.Tasks)), func(t *paperTask) bool {
+		return t.Action == graph.Erasure && t.State == TaskOpen
+	})
+	if !open {
+		return false, r.tellErasures(ctx, p)
+	}
+	return true, r.commit(ctx, func(d *draft) error {
+		awaits, err := r.keepTasks(ctx, d, func(t *paperTask) bool { return t.Action == graph.Erasure })
+		if err != nil {
+			return err
+		}
+		if err := r.letGoOfRows(ctx, d); err != nil {
+			return err
+		}
+		return d.move(ctx, lifecycle.Event{Kind: lifecycle.AskPerson, Awaits: awaits}, By{}, nil)
+	})
+}
+
+// tellErasures puts into the outcomes, the log and the audit trail what people
+// said of what they were to erase, once.
+func (r *run) tellErasures(ctx context.Context, p *papers) error {
+	var facts []fact
+	var events []Event
+	for _, id := range slices.Sorted(maps.Keys(p.Tasks)) {
+		t := p.Tasks[id]
+		s := r.index[t.Collection]
+		if t.Action != graph.Erasure || s == nil {
+			continue
+		}
+		out := r.results.collection(t.Collection)
+		if out.Targeted > 0 { // told before
+			continue
+		}
+		out.Targeted, out.Message = 1, "answered by a person, but not confirmed as erased: task "+id
+		kind := "not confirmed as erased"
+		if t.confirmed() {
+			kind, out.Masked, out.Message = "erased by a person", 1, "erased by a person"
+		}
+		facts = append(facts, fact{kind, map[string]string{"collection": t.Collection.String(), "task": id}})
+		e := s.line(kind, logComplete, graph.Erasure)
+		e.Rows, e.Fields = out.Masked, s.erased()
+		events = append(events, e)
+	}
+	if len(facts) == 0 {
+		return nil
+	}
+	return r.commit(ctx, func(d *draft) error {
+		for _, f := range facts {
+			if err := d.note(ctx, f.action, "", f.details); err != nil {
+				return err
+			}
+		}
+		d.event(events...)
+		return r.setResults(d)
+	})
+}
+
+// confirmed reports whether a person says that all is erased.
+func (t *paperTask) confirmed() bool {
+	yes := t.State == TaskCompleted
+	for key, a := range t.Answers {
+		if f := t.field(key); f != nil && f.Type == TaskCheckbox && (a.Skipped || !a.Checked) {
+			yes = false
+		}
+	}
+	return yes
+}
+
+// letGoOfRows shreds what only the databases were for, before a request waits
+// for others at its end. From then on it can neither be canceled nor begin anew:
+// others may have erased what they hold.
+func (r *run) letGoOfRows(ctx context.Context, d *draft) error {
+	d.shred(keyInputs, keySpool)
+	if d.state.Flow.Keep.Journal == 0 {
+		d.forget(lifecycle.Journal)
+	}
+	if err := r.setResults(d); err != nil {
+		return err
+	}
+	return d.move(ctx, lifecycle.Event{Kind: lifecycle.Erase}, By{}, nil)
+}

@@ -1,0 +1,257 @@
+package dsr
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/godsr/dsr/graph"
+	"github.com/godsr/dsr/internal/lifecycle"
+)
+
+// letterBatch is a message to a vendor: the one that is being sent, while it
+// has requests.
+type letterBatch struct {
+	Key string `json:"key"`
+	// Number is that of no other message to the vendor, also of one whose
+	// letter was there before.
+	Number   int64     `json:"number,omitempty"`
+	At       time.Time `json:"at,omitzero"`
+	Requests []string  `json:"requests,omitempty"`
+	// Sent says that the notifier took it, and only the ticks may lack.
+	Sent bool `json:"sent,omitempty"`
+}
+
+// maxBatch is how many requests one message to a vendor is about.
+const maxBatch = 1000
+
+// noticeID is the ID of the notice that asks a vendor.
+func (b *letterBatch) noticeID() string { return fmt.Sprintf("%s.%d", vendorLetter(b.Key), b.Number) }
+
+// askVendor sends one message to a vendor for all requests that wait for it. The
+// requests are written down before it is sent, so that one that was sent and not
+// ticked off goes out again as the same message.
+func (e *Engine) askVendor(ctx context.Context, m *Message, l *letter) (handled, error) {
+	v, batch := e.vendor(l.Vendor.Key), l.Vendor
+	if v == nil {
+		if err := e.releaseOrphans(ctx); err != nil {
+			return handled{}, err
+		}
+		return handled{}, errOutdated
+	}
+	if len(batch.Requests) == 0 {
+		ids, err := e.awaiting(ctx, v)
+		if err != nil {
+			return handled{}, err
+		}
+		if len(ids) == 0 {
+			return handled{again: e.standingTime(l)}, nil
+		}
+		batch.At, batch.Requests, batch.Sent = e.now(), ids, false
+		batch.Number = max(batch.Number+1, batch.At.UnixMicro())
+		if err := e.saveLetter(ctx, m, l); err != nil {
+			return handled{}, err
+		}
+	}
+	if !batch.Sent {
+		if err := e.sendBatch(ctx, v, batch); err != nil {
+			return handled{}, err
+		}
+		batch.Sent = true
+		if err := e.saveLetter(ctx, m, l); err != nil {
+			return handled{}, err
+		}
+	}
+	saved := e.now()
+	for _, id := range batch.Requests {
+		if err := e.markAsked(ctx, id, v, batch.noticeID()); err != nil {
+			return handled{}, err
+		}
+		if now := e.now(); now.Sub(saved) > e.config.Lease/4 {
+			if err := e.saveLetter(ctx, m, l); err != nil {
+				return handled{}, err
+			}
+			saved = now
+		}
+	}
+	full := len(batch.Requests) == maxBatch // there may be more
+	l.begin()
+	if full {
+		return handled{again: e.now()}, nil
+	}
+	return handled{again: e.standingTime(l)}, nil
+}
+
+// sendBatch sends a message to a vendor, unless none of its requests waits for
+// it any more.
+func (e *Engine) sendBatch(ctx context.Context, v *Vendor, batch *letterBatch) error {
+	n := &Notice{ID: batch.noticeID(), Kind: NoticeErase, At: batch.At, Vendor: &NoticeVendor{Key: v.Key, Name: v.Name, Address: v.Address}}
+	for _, id := range batch.Requests {
+		ids, err := e.peopleOf(ctx, id, v)
+		if err != nil {
+			return err
+		}
+		if len(ids) > 0 {
+			n.People = append(n.People, ids)
+		}
+	}
+	if len(n.People) == 0 {
+		return nil
+	}
+	return e.sendNotice(ctx, n)
+}
+
+// awaiting are the requests that wait for a vendor to be asked, oldest first.
+func (e *Engine) awaiting(ctx context.Context, v *Vendor) ([]string, error) {
+	var ids []string
+	for rec, err := range e.records(ctx, RecordQuery{Status: []Status{StatusAwaitingEmail}}) {
+		if err != nil {
+			return nil, err
+		}
+		waits, err := rec.awaitsVendor(v.Key)
+		if err != nil {
+			return nil, err
+		}
+		if waits {
+			ids = append(ids, rec.ID)
+		}
+		if len(ids) == maxBatch {
+			break
+		}
+	}
+	return ids, nil
+}
+
+// awaitsVendor reports whether a request waits for a vendor to be asked.
+func (rec *Record) awaitsVendor(key string) (bool, error) {
+	state, err := rec.state()
+	return rec.Status == StatusAwaitingEmail && rec.DeletedAt.IsZero() && slices.Contains(state.Awaits, awaitVendor(key)), err
+}
+
+// peopleOf are the identities of a request that a vendor may see; none where it
+// is not to be asked about any more.
+func (e *Engine) peopleOf(ctx context.Context, id string, v *Vendor) (Identities, error) {
+	rec, err := e.config.Store.Request(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	waits, err := rec.awaitsVendor(v.Key)
+	if err != nil || !waits {
+		return nil, err
+	}
+	all, err := newRun(e, rec).identities(ctx)
+	return v.knows(all), err
+}
+
+// markAsked lets a request go on that a vendor was asked for. One that turns out
+// to have nothing by which the vendor knows people goes on as well.
+func (e *Engine) markAsked(ctx context.Context, id string, v *Vendor, message string) error {
+	d, err := e.requests.try(ctx, id, func(d *draft) error {
+		if waits, err := d.Record.awaitsVendor(v.Key); err != nil || !waits {
+			return cmp.Or(err, errOutdated)
+		}
+		res, err := d.Record.results()
+		if err != nil {
+			return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", id, err)
+		}
+		ids, err := newRun(e, &d.Record).identities(ctx)
+		if err != nil {
+			return err
+		}
+		if len(v.knows(ids)) == 0 {
+			return d.answered(ctx, awaitVendor(v.Key), map[string]string{"vendor": v.Key})
+		}
+		out := res.vendor(v)
+		out.AskedAt, out.Message = d.now, message
+		if d.Record.Outcomes, err = encode(&res); err != nil {
+			return err
+		}
+		d.Record.Failure = ""
+		d.event(Event{Kind: "asked", Action: graph.Erasure, Status: logComplete, Message: "vendor " + v.Key + " was asked to erase"})
+		if err := d.note(ctx, "vendor asked", "", map[string]string{"vendor": v.Key, "message": message}); err != nil {
+			return err
+		}
+		return d.answered(ctx, awaitVendor(v.Key), map[string]string{"vendor": v.Key})
+	})
+	if errors.Is(err, errOutdated) || errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return e.hint(ctx, &d.Record)
+}
+
+// vendorFailed tells the operators, and the requests, of a message to a vendor
+// that is not tried again. They wait for the next one.
+func (e *Engine) vendorFailed(ctx context.Context, m *Message, l *letter) ([]MessageChange, error) {
+	id, waiting := l.Vendor.noticeID(), l.Vendor.Requests
+	failure := fmt.Sprintf("vendor %q was not asked to erase: message %s was not taken (%s); the next one comes at the vendor's time, or with Messages.Retry(%q)",
+		l.Vendor.Key, id, l.Failure, m.ID)
+	for _, request := range waiting {
+		_, err := e.requests.try(ctx, request, func(d *draft) error {
+			if waits, err := d.Record.awaitsVendor(l.Vendor.Key); err != nil || !waits {
+				return cmp.Or(err, errOutdated)
+			}
+			d.Record.Failure = failure
+			d.event(Event{Kind: "not asked", Action: graph.Erasure, Status: logError, Message: failure})
+			return d.note(ctx, "vendor not asked", "", map[string]string{"vendor": l.Vendor.Key, "message": id, "reason": l.Failure})
+		})
+		if err != nil && !errors.Is(err, errOutdated) && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+	}
+	notice := letter{Kind: letterNotice, Notice: &letterText{
+		Kind: NoticeFailed, At: e.now(), Message: fmt.Sprintf("%s; %d requests wait", failure, len(waiting)),
+	}}
+	told := Message{ID: fmt.Sprintf("%s.%d", id, m.Version), Version: 1, DueAt: e.now()}
+	if err := notice.into(&told); err != nil {
+		return nil, err
+	}
+	l.begin()
+	return []MessageChange{{Message: told}}, nil
+}
+
+// releaseOrphans lets requests go on that wait for vendors that are not
+// configured any more. They find out and fail, so that people learn of it.
+func (e *Engine) releaseOrphans(ctx context.Context) error {
+	for rec, err := range e.records(ctx, RecordQuery{Status: []Status{StatusAwaitingEmail}}) {
+		if err != nil {
+			return err
+		}
+		state, err := rec.state()
+		if err != nil {
+			return err
+		}
+		orphan := func(await string) bool {
+			key, ok := strings.CutPrefix(await, awaitVendor(""))
+			return ok && e.vendor(key) == nil
+		}
+		if !slices.ContainsFunc(state.Awaits, orphan) {
+			continue
+		}
+		d, err := e.requests.try(ctx, rec.ID, func(d *draft) error {
+			if d.Record.Status != StatusAwaitingEmail || !slices.ContainsFunc(d.state.Awaits, orphan) {
+				return errOutdated
+			}
+			return d.move(ctx, lifecycle.Event{Kind: lifecycle.GotAnswer}, By{}, nil)
+		})
+		switch {
+		case errors.Is(err, errOutdated), errors.Is(err, ErrNotFound), errors.Is(err, ErrDeleted):
+		case err != nil:
+			return err
+		default:
+			if err := e.hint(ctx, &d.Record); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
