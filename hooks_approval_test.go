@@ -275,6 +275,20 @@ func TestAnswerThatNeverComes(t *testing.T) {
 	o.done(t, o.Resume, "r1", dsr.StatusInProcessing)
 }
 
+// TestAnswerThatCameByItsToken is not missed, while that of the other check is.
+func TestAnswerThatCameByItsToken(t *testing.T) {
+	t.Parallel()
+	o, hooks := hooking(t, dsr.Flow{PreApproval: []string{"fraud", "owner"}}, nil)
+	o.submitted(t, submission("access", "ada@example.com"))
+	_, err := o.PreApproveWith(t.Context(), "r1", hooks.token(t, "fraud"), true)
+	require.NoError(t, err)
+	o.clock.add(61 * time.Hour)
+	o.send(t)
+	told := strings.Join(o.notices(), "\n")
+	require.Contains(t, told, "hook owner has not answered")
+	require.NotContains(t, told, "hook fraud has not answered")
+}
+
 // TestHookThatIsNoLongerConfigured: its calls wait for somebody to see to it.
 func TestHookThatIsNoLongerConfigured(t *testing.T) {
 	t.Parallel()
