@@ -142,10 +142,12 @@ func (e *Engine) sendSome(ctx context.Context, out *outgoing, due []Message) boo
 	return some
 }
 
+func over(ctx context.Context) bool { return ctx.Err() != nil }
+
 // sendAll sends messages one after another.
 func (e *Engine) sendAll(ctx context.Context, list []Message) error {
 	for _, m := range list {
-		if ctx.Err() != nil {
+		if over(ctx) {
 			break
 		}
 		claimed, err := e.claim(ctx, m)

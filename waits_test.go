@@ -94,6 +94,8 @@ func TestRequestsWaitForAConnectionAndGoOn(t *testing.T) {
 				require.Contains(t, []string{
 					`collecting failed: mail:letters: connection "mail" is unavailable: connection refused`,
 					`collecting failed: mail:letters: connection "mail" is unavailable: too many calls in a row failed; it is left alone for a while; the last one: connection refused`,
+					// Of one that looks at the schema again, since a failure made the engine forget it.
+					`dsr: error: mail:letters: its schema cannot be read: connection "mail" is unavailable: too many calls in a row failed; it is left alone for a while; the last one: connection refused`,
 				}, req.Waiting.Reason)
 				require.False(t, req.DueAt.Before(time.Now()))
 				if req.Waiting.Until.IsZero() {
