@@ -142,15 +142,10 @@ func (e *Engine) sendSome(ctx context.Context, out *outgoing, due []Message) boo
 	return some
 }
 
-func over(ctx context.Context) bool { return ctx.Err() != nil }
-
 // sendAll sends messages one after another.
 func (e *Engine) sendAll(ctx context.Context, list []Message) error {
-	for _, m := range list {
-		if over(ctx) {
-			break
-		}
-		claimed, err := e.claim(ctx, m)
+	for i := 0; i < len(list) && ctx.Err() == nil; i++ {
+		claimed, err := e.claim(ctx, list[i])
 		if err != nil {
 			return err
 		}
