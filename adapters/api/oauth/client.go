@@ -1,0 +1,347 @@
+package oauth
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/godsr/dsr"
+)
+
+// Client is who may get tokens. Its secret is not in it.
+type Client struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name,omitempty"`
+	Description string    `json:"description,omitempty"`
+	Scopes      []string  `json:"scopes"`
+	Roles       []string  `json:"roles,omitempty"`
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
+}
+
+// allowed returns the client's own scopes and those of its roles, sorted.
+func (c *Client) allowed() []string {
+	return sorted(slices.Concat(c.Scopes, roleScopes(c.Roles)))
+}
+
+// NewClient is a client to be made. Scopes may be spelled either way.
+type NewClient struct {
+	Name        string // up to 200 bytes
+	Description string // up to 2000 bytes
+	Scopes      []string
+	Roles       []string
+}
+
+// ClientUpdate changes what is not nil. A list is replaced as a whole, also by
+// an empty one.
+type ClientUpdate struct {
+	Name        *string
+	Description *string
+	Scopes      []string
+	Roles       []string
+}
+
+// Credentials are a client's ID and its secret. They print without the secret
+// under every verb, also as JSON: whoever hands them over takes the fields.
+type Credentials struct {
+	ID     string
+	Secret string
+}
+
+// Format implements [fmt.Formatter] for every verb without the secret.
+func (c Credentials) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "{client %q}", c.ID) }
+
+// LogValue implements [slog.LogValuer] without the secret.
+func (c Credentials) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+
+// MarshalJSON implements [json.Marshaler] without the secret.
+func (c Credentials) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(c)) }
+
+const (
+	kindClient = "oauth_client"
+	// maxTries bounds how often a change is repeated that others got ahead of.
+	maxTries = 100
+)
+
+// clientRecord is a client as it is stored.
+type clientRecord struct {
+	Client
+	Secret secretHash `json:"secret"`
+	// Epoch is on each token; a new one ends those with the old.
+	Epoch   string `json:"epoch"`
+	version int64
+}
+
+// secretHash is a salted SHA-256. A slow hash protects what people choose, from
+// guessing; these secrets are 256 random bits, which nobody guesses however
+// fast the hash is. The salt keeps equal secrets from having equal hashes.
+type secretHash struct {
+	Salt []byte `json:"salt"`
+	Sum  []byte `json:"sha256"`
+}
+
+func hashSecret(salt []byte, secret string) secretHash {
+	h := sha256.New()
+	h.Write(salt)
+	h.Write([]byte(secret))
+	return secretHash{Salt: salt, Sum: h.Sum(nil)}
+}
+
+// is compares in constant time.
+func (h secretHash) is(secret string) bool {
+	return subtle.ConstantTimeCompare(hashSecret(h.Salt, secret).Sum, h.Sum) == 1
+}
+
+// newSecret returns 256 random bits and their hash.
+func (s *Server) newSecret() (string, secretHash, error) {
+	b, err := s.bytes(32 + 16)
+	if err != nil {
+		return "", secretHash{}, err
+	}
+	secret := base64.RawURLEncoding.EncodeToString(b[:32])
+	return secret, hashSecret(b[32:], secret), nil
+}
+
+// CreateClient makes a client for a principal, who must have all scopes that
+// the client gets, by itself or by its roles. The secret is told this once.
+func (s *Server) CreateClient(ctx context.Context, by *Principal, n NewClient) (*Client, Credentials, error) {
+	c := &clientRecord{}
+	if err := c.edit(by, ClientUpdate{Name: &n.Name, Description: &n.Description, Scopes: nonNil(n.Scopes), Roles: nonNil(n.Roles)}); err != nil {
+		return nil, Credentials{}, err
+	}
+	var err error
+	if c.ID, err = s.newID(); err != nil {
+		return nil, Credentials{}, err
+	}
+	if c.Epoch, err = s.newID(); err != nil {
+		return nil, Credentials{}, err
+	}
+	creds := Credentials{ID: c.ID}
+	if creds.Secret, c.Secret, err = s.newSecret(); err != nil {
+		return nil, Credentials{}, err
+	}
+	c.CreatedAt = s.now()
+	c.UpdatedAt = c.CreatedAt
+	if err := s.storeClient(ctx, c); err != nil {
+		return nil, Credentials{}, err
+	}
+	return &c.Client, creds, nil
+}
+
+// Client returns a client. The root client is not shown: it is [ErrNoClient].
+func (s *Server) Client(ctx context.Context, id string) (*Client, error) {
+	c, err := s.load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &c.Client, nil
+}
+
+// Clients returns all clients but the root client, the newest first, then by
+// ID.
+func (s *Server) Clients(ctx context.Context) ([]Client, error) {
+	clients := []Client{}
+	err := s.each(ctx, kindClient, "", func(r Record) error {
+		c, err := decodeClient(r)
+		if err != nil {
+			return err
+		}
+		clients = append(clients, c.Client)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(clients, func(a, b Client) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	return clients, nil
+}
+
+// UpdateClient changes a client for a principal, who must have all scopes and
+// those of all roles that it sets. Tokens lose at once what the client loses,
+// and gain nothing.
+func (s *Server) UpdateClient(ctx context.Context, by *Principal, id string, u ClientUpdate) (*Client, error) {
+	return s.change(ctx, id, func(c *clientRecord) error { return c.edit(by, u) })
+}
+
+// SetScopes replaces a client's own scopes, as [Server.UpdateClient].
+func (s *Server) SetScopes(ctx context.Context, by *Principal, id string, scopes []string) (*Client, error) {
+	return s.UpdateClient(ctx, by, id, ClientUpdate{Scopes: nonNil(scopes)})
+}
+
+// RotateSecret gives a client another secret, told this once; the old one ends
+// at once. Tokens go on; [Server.RevokeAll] ends them. The principal must have
+// all scopes of the client, since it can get its tokens now. If somebody
+// changes the client at the same time, one of the two is [dsr.ErrConflict], so
+// that no secret is handed out that ended already.
+func (s *Server) RotateSecret(ctx context.Context, by *Principal, id string) (Credentials, error) {
+	c, err := s.load(ctx, id)
+	if err != nil {
+		return Credentials{}, err
+	}
+	if err := by.mayGrant(c.Scopes, c.Roles); err != nil {
+		return Credentials{}, err
+	}
+	creds := Credentials{ID: id}
+	if creds.Secret, c.Secret, err = s.newSecret(); err != nil {
+		return Credentials{}, err
+	}
+	c.UpdatedAt = s.now()
+	if err := s.storeClient(ctx, c); err != nil {
+		return Credentials{}, err
+	}
+	return creds, nil
+}
+
+// DeleteClient removes a client; its tokens end at once. It is nil if there is
+// none, and [ErrNoClient] for the root client, which goes when it is no longer
+// configured.
+func (s *Server) DeleteClient(ctx context.Context, id string) error {
+	if s.isRoot(id) {
+		return noClient()
+	}
+	for range maxTries {
+		c, err := s.load(ctx, id)
+		if errors.Is(err, ErrNoClient) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = s.records.Delete(ctx, kindClient, id, c.version)
+		if err == nil || errors.Is(err, dsr.ErrNotFound) {
+			return nil
+		}
+		if !errors.Is(err, dsr.ErrConflict) {
+			return fmt.Errorf("oauth: delete client %q: %w", id, err)
+		}
+	}
+	return fmt.Errorf("oauth: delete client %q: others kept changing it: %w", id, dsr.ErrConflict)
+}
+
+// edit applies an update.
+func (c *clientRecord) edit(by *Principal, u ClientUpdate) error {
+	scopes, err := parseScopes(u.Scopes)
+	if err != nil {
+		return err
+	}
+	roles, err := parseRoles(u.Roles)
+	if err != nil {
+		return err
+	}
+	if err := by.mayGrant(scopes, roles); err != nil {
+		return err
+	}
+	if err := errors.Join(tooLong("name", u.Name, 200), tooLong("description", u.Description, 2000)); err != nil {
+		return badRequest("invalid_request", "%v", err)
+	}
+	if u.Name != nil {
+		c.Name = *u.Name
+	}
+	if u.Description != nil {
+		c.Description = *u.Description
+	}
+	if u.Scopes != nil {
+		c.Scopes = scopes
+	}
+	if u.Roles != nil {
+		c.Roles = roles
+	}
+	return nil
+}
+
+func tooLong(field string, text *string, limit int) error {
+	if text != nil && len(*text) > limit {
+		return fmt.Errorf("The %s must have at most %d bytes.", field, limit) //nolint:staticcheck,revive // the text of an answer
+	}
+	return nil
+}
+
+// change edits a client until nobody got ahead.
+func (s *Server) change(ctx context.Context, id string, edit func(*clientRecord) error) (*Client, error) {
+	for range maxTries {
+		c, err := s.load(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if err := edit(c); err != nil {
+			return nil, err
+		}
+		c.UpdatedAt = s.now()
+		if err = s.storeClient(ctx, c); err == nil {
+			return &c.Client, nil
+		}
+		if !errors.Is(err, dsr.ErrConflict) {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("oauth: change client %q: others kept changing it: %w", id, dsr.ErrConflict)
+}
+
+func (s *Server) loadClient(ctx context.Context, id string) (*clientRecord, error) {
+	r, err := s.records.Get(ctx, kindClient, id)
+	if errors.Is(err, dsr.ErrNotFound) {
+		return nil, noClient()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("oauth: read client %q: %w", id, err)
+	}
+	return decodeClient(r)
+}
+
+func decodeClient(r Record) (*clientRecord, error) {
+	c := &clientRecord{version: r.Version}
+	if err := json.Unmarshal(r.Data, c); err != nil || c.ID != r.Key {
+		return nil, fmt.Errorf("oauth: the record of client %q is damaged", r.Key)
+	}
+	return c, nil
+}
+
+func (s *Server) storeClient(ctx context.Context, c *clientRecord) error {
+	data, err := json.Marshal(c)
+	if err == nil {
+		err = s.records.Put(ctx, Record{Kind: kindClient, Key: c.ID, Data: data}, c.version)
+	}
+	if err != nil {
+		return fmt.Errorf("oauth: store client %q: %w", c.ID, err)
+	}
+	return nil
+}
+
+// each passes all records of a kind whose keys begin with a prefix.
+func (s *Server) each(ctx context.Context, kind, prefix string, pass func(Record) error) error {
+	const page = 500
+	for after := prefix; ; {
+		records, err := s.records.List(ctx, kind, after, page)
+		if err != nil {
+			return fmt.Errorf("oauth: list %s records: %w", kind, err)
+		}
+		for _, r := range records {
+			if !strings.HasPrefix(r.Key, prefix) {
+				return nil
+			}
+			if err := pass(r); err != nil {
+				return err
+			}
+			after = r.Key
+		}
+		if len(records) < page {
+			return nil
+		}
+	}
+}
+
+// nonNil keeps an empty list from meaning "leave it".
+func nonNil(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}

@@ -1,0 +1,209 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/godsr/dsr"
+)
+
+const (
+	// refreshPause is the least time between two attempts to read keys, so
+	// that tokens with invented key IDs cannot make us flood the provider.
+	refreshPause = 10 * time.Second
+	// staleKeys is how long keys beyond their age serve while the provider
+	// cannot be reached.
+	staleKeys      = 24 * time.Hour
+	requestTimeout = 10 * time.Second
+	maxAnswer      = 1 << 20
+)
+
+// keySet holds the provider's keys. The library's own never forgets a key that
+// was withdrawn, and asks the provider for every unknown one.
+type keySet struct {
+	issuer     string
+	maxAge     time.Duration
+	client     *http.Client
+	clock      func() time.Time
+	refreshing singleflight.Group
+
+	mu    sync.Mutex
+	keys  []jose.JSONWebKey
+	read  time.Time // when the keys were read; zero for never
+	tried time.Time
+}
+
+func newKeySet(o *OIDCOptions, clock func() time.Time) *keySet {
+	k := &keySet{issuer: o.Issuer, maxAge: o.KeysMaxAge, clock: clock, client: &http.Client{}}
+	if k.maxAge == 0 {
+		k.maxAge = DefaultKeysMaxAge
+	}
+	if o.Client != nil {
+		*k.client = *o.Client
+	}
+	if k.client.Transport == nil {
+		k.client.Transport = http.DefaultTransport
+	}
+	k.client.Transport = bounded{k.client.Transport}
+	return k
+}
+
+// verify returns what a token says that one of the keys signed.
+func (k *keySet) verify(ctx context.Context, jws *jose.JSONWebSignature) ([]byte, error) {
+	keys, fresh := k.cached()
+	if fresh {
+		if payload, ok := verify(jws, keys); ok {
+			return payload, nil
+		}
+	}
+	k.refresh(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("oauth: read the keys of %s: %w", k.issuer, err)
+	}
+	if keys, _ = k.cached(); keys == nil {
+		return nil, fmt.Errorf("oauth: the keys of %s cannot be had: %w", k.issuer, dsr.ErrUnavailable)
+	}
+	payload, ok := verify(jws, keys)
+	if !ok {
+		return nil, forbidden("no key of the provider verifies the token")
+	}
+	return payload, nil
+}
+
+// cached returns the keys that may be used, nil if there are none, and whether
+// they need not be read again.
+func (k *keySet) cached() (keys []jose.JSONWebKey, fresh bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	age := k.clock().Sub(k.read)
+	if k.read.IsZero() || age >= k.maxAge+staleKeys {
+		return nil, false
+	}
+	return k.keys, age < k.maxAge
+}
+
+// verify tries the keys of the token's ID, or all if it has none. A key that
+// names its algorithm is used for no other (RFC 7517, 4.4).
+func verify(jws *jose.JSONWebSignature, keys []jose.JSONWebKey) (payload []byte, ok bool) {
+	header := jws.Signatures[0].Protected
+	for i := range keys {
+		key := &keys[i]
+		if header.KeyID != "" && header.KeyID != key.KeyID || key.Algorithm != "" && key.Algorithm != header.Algorithm {
+			continue
+		}
+		if payload, err := jws.Verify(key); err == nil {
+			return payload, true
+		}
+	}
+	return nil, false
+}
+
+// refresh reads the keys once for all who wait, unless that was tried just now.
+// Whether there are keys then, [keySet.cached] tells.
+func (k *keySet) refresh(ctx context.Context) {
+	done := k.refreshing.DoChan("", func() (any, error) {
+		now, due := k.due()
+		if !due {
+			return nil, nil
+		}
+		// One caller's end must not end it for the others.
+		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+		defer cancel()
+		if keys, err := k.fetch(detached); err == nil {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.keys, k.read = keys, now
+		}
+		return nil, nil
+	})
+	select {
+	case <-ctx.Done():
+	case <-done:
+	}
+}
+
+// due reports whether the last attempt is long enough ago for another, which
+// begins then.
+func (k *keySet) due() (now time.Time, due bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now = k.clock()
+	if !k.tried.IsZero() && now.Sub(k.tried) < refreshPause {
+		return now, false
+	}
+	k.tried = now
+	return now, true
+}
+
+// fetch asks the provider where its keys are, and for them.
+func (k *keySet) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
+	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, k.client), k.issuer)
+	if err != nil {
+		return nil, err
+	}
+	var metadata struct {
+		KeysURL string `json:"jwks_uri"`
+	}
+	if err := provider.Claims(&metadata); err != nil {
+		return nil, err
+	}
+	if !secureURL(metadata.KeysURL) {
+		return nil, errors.New("the provider's jwks_uri is not secure")
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, metadata.KeysURL, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	response, err := k.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the provider's keys: %s", response.Status)
+	}
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&set); err != nil {
+		return nil, err
+	}
+	keys := []jose.JSONWebKey{}
+	for _, raw := range set.Keys {
+		var key jose.JSONWebKey
+		// Keys of unknown kinds are passed over (RFC 7517, 5), and so are
+		// symmetric ones and those that are not for signatures.
+		if key.UnmarshalJSON(raw) == nil && key.IsPublic() && key.Valid() && (key.Use == "" || key.Use == "sig") {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("the provider has no key for signatures")
+	}
+	return keys, nil
+}
+
+// bounded cuts answers off.
+type bounded struct{ http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := b.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(response.Body, maxAnswer), response.Body}
+	return response, nil
+}
