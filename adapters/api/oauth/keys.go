@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -37,10 +38,11 @@ type keySet struct {
 	clock      func() time.Time
 	refreshing singleflight.Group
 
-	mu    sync.Mutex
-	keys  []jose.JSONWebKey
-	read  time.Time // when the keys were read; zero for never
-	tried time.Time
+	mu     sync.Mutex
+	keys   []jose.JSONWebKey
+	read   time.Time // when the keys were read; zero for never
+	tried  time.Time
+	failed error // why the last attempt failed
 }
 
 func newKeySet(o *OIDCOptions, clock func() time.Time) *keySet {
@@ -55,6 +57,7 @@ func newKeySet(o *OIDCOptions, clock func() time.Time) *keySet {
 		k.client.Transport = http.DefaultTransport
 	}
 	k.client.Transport = bounded{k.client.Transport}
+	k.client.CheckRedirect = secureRedirect
 	return k
 }
 
@@ -71,7 +74,7 @@ func (k *keySet) verify(ctx context.Context, jws *jose.JSONWebSignature) ([]byte
 		return nil, fmt.Errorf("oauth: read the keys of %s: %w", k.issuer, err)
 	}
 	if keys, _ = k.cached(); keys == nil {
-		return nil, fmt.Errorf("oauth: the keys of %s cannot be had: %w", k.issuer, dsr.ErrUnavailable)
+		return nil, fmt.Errorf("oauth: the keys of %s cannot be had: %w: %w", k.issuer, k.failure(), dsr.ErrUnavailable)
 	}
 	payload, ok := verify(jws, keys)
 	if !ok {
@@ -119,9 +122,10 @@ func (k *keySet) refresh(ctx context.Context) {
 		// One caller's end must not end it for the others.
 		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 		defer cancel()
-		if keys, err := k.fetch(detached); err == nil {
-			k.mu.Lock()
-			defer k.mu.Unlock()
+		keys, err := k.fetch(detached)
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.failed = err; err == nil {
 			k.keys, k.read = keys, now
 		}
 		return nil, nil
@@ -130,6 +134,16 @@ func (k *keySet) refresh(ctx context.Context) {
 	case <-ctx.Done():
 	case <-done:
 	}
+}
+
+// failure is why there are no keys.
+func (k *keySet) failure() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.failed == nil {
+		return errors.New("they were not read in time")
+	}
+	return k.failed
 }
 
 // due reports whether the last attempt is long enough ago for another, which
@@ -145,20 +159,18 @@ func (k *keySet) due() (now time.Time, due bool) {
 	return now, true
 }
 
-// fetch asks the provider where its keys are, and for them.
+// fetch asks the provider where its keys are, and for them. Its errors quote
+// addresses, but not what the provider says.
 func (k *keySet) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, k.client), k.issuer)
 	if err != nil {
-		return nil, err
+		return nil, withoutAnswer(err)
 	}
 	var metadata struct {
 		KeysURL string `json:"jwks_uri"`
 	}
-	if err := provider.Claims(&metadata); err != nil {
-		return nil, err
-	}
-	if !secureURL(metadata.KeysURL) {
-		return nil, errors.New("the provider's jwks_uri is not secure")
+	if err := provider.Claims(&metadata); err != nil || !secureURL(metadata.KeysURL) {
+		return nil, errors.New("its jwks_uri is no https URL")
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, metadata.KeysURL, http.NoBody)
 	if err != nil {
@@ -170,13 +182,13 @@ func (k *keySet) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the provider's keys: %s", response.Status)
+		return nil, fmt.Errorf("its jwks_uri answers with status %d", response.StatusCode)
 	}
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.NewDecoder(response.Body).Decode(&set); err != nil {
-		return nil, err
+		return nil, errors.New("its jwks_uri answers with no JSON, or too much")
 	}
 	keys := []jose.JSONWebKey{}
 	for _, raw := range set.Keys {
@@ -188,9 +200,26 @@ func (k *keySet) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("the provider has no key for signatures")
+		return nil, errors.New("it has no key for signatures")
 	}
 	return keys, nil
+}
+
+// withoutAnswer keeps what does not quote an answer.
+func withoutAnswer(err error) error {
+	var connection *url.Error
+	if mismatch := new(oidc.IssuerMismatchError); errors.As(err, &connection) || errors.As(err, &mismatch) {
+		return err
+	}
+	return errors.New("its openid-configuration is not there or cannot be read")
+}
+
+// secureRedirect keeps answers from being fetched in the clear.
+func secureRedirect(r *http.Request, via []*http.Request) error {
+	if len(via) >= 5 || !secureURL(r.URL.String()) {
+		return errors.New("refused to follow a redirection")
+	}
+	return nil
 }
 
 // bounded cuts answers off.

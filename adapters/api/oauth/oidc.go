@@ -81,7 +81,7 @@ func NewOIDC(o *OIDCOptions) (*OIDC, error) {
 	v := &OIDC{issuer: o.Issuer, audience: slices.Clone(o.Audience), mapClaims: o.Map, skew: o.Skew, clock: o.Clock}
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if !secureURL(o.Issuer) {
+	if !secureURL(o.Issuer) || strings.Contains(o.Issuer, "?") {
 		fault("Issuer: an https URL is needed, or http on a loopback address")
 	}
 	if len(v.audience) == 0 || slices.Contains(v.audience, "") {
@@ -125,7 +125,7 @@ func NewOIDC(o *OIDCOptions) (*OIDC, error) {
 // secureURL reports whether a URL is safe to trust answers from.
 func secureURL(text string) bool {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return false
 	}
 	host := u.Hostname()
