@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -239,8 +240,8 @@ func (c *clientRecord) edit(by *Principal, u ClientUpdate) error {
 	if err := by.mayGrant(scopes, roles); err != nil {
 		return err
 	}
-	if err := errors.Join(tooLong("name", u.Name, 200), tooLong("description", u.Description, 2000)); err != nil {
-		return badRequest("invalid_request", "%v", err)
+	if err := checkTexts(u); err != nil {
+		return err
 	}
 	if u.Name != nil {
 		c.Name = *u.Name
@@ -257,11 +258,20 @@ func (c *clientRecord) edit(by *Principal, u ClientUpdate) error {
 	return nil
 }
 
-func tooLong(field string, text *string, limit int) error {
-	if text != nil && len(*text) > limit {
-		return fmt.Errorf("The %s must have at most %d bytes.", field, limit) //nolint:staticcheck,revive // the text of an answer
+// checkTexts tells which texts are too long.
+func checkTexts(u ClientUpdate) error {
+	var faults []string
+	check := func(field string, text *string, limit int) {
+		if text != nil && len(*text) > limit {
+			faults = append(faults, fmt.Sprintf("The %s must have at most %d bytes.", field, limit))
+		}
 	}
-	return nil
+	check("name", u.Name, 200)
+	check("description", u.Description, 2000)
+	if faults == nil {
+		return nil
+	}
+	return &Error{Status: http.StatusUnprocessableEntity, Detail: strings.Join(faults, " "), Code: "invalid_request", kind: ErrRequest}
 }
 
 // change edits a client until nobody got ahead.

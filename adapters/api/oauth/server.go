@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,9 @@ func (o Options) Format(f fmt.State, _ rune) {
 
 // LogValue implements [slog.LogValuer] without key and secret.
 func (o Options) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(o)) }
+
+// MarshalJSON implements [json.Marshaler] without key and secret.
+func (o Options) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(o)) }
 
 // Root's credentials in the environment.
 const (
@@ -147,6 +151,12 @@ func (s *Server) deriveKeys(key []byte) (err error) {
 	s.encrypter, err = jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.DIRECT, Key: s.tokenKey}, nil)
 	return err
 }
+
+// Format implements [fmt.Formatter] for every verb without keys and secrets.
+func (s *Server) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "{root %q, tokens for %v}", s.root.ID, s.ttl) }
+
+// LogValue implements [slog.LogValuer] without keys and secrets.
+func (s *Server) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
 
 // now is in UTC and in whole seconds, as tokens are.
 func (s *Server) now() time.Time { return s.clock().UTC().Truncate(time.Second) }
