@@ -254,7 +254,7 @@ func TestAStoreThatIsDown(t *testing.T) {
 		for _, err := range []error{authErr, tokenErr, listErr, server.Revoke(t.Context(), creds.ID, creds.Secret, token.Value)} {
 			require.ErrorIs(t, err, errDown)
 			var e *oauth.Error
-			require.False(t, errors.As(err, &e))
+			require.NotErrorAs(t, err, &e)
 			require.NotContains(t, err.Error(), creds.Secret)
 			require.NotContains(t, err.Error(), token.Value)
 		}

@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -131,8 +130,8 @@ func scopeRefused(scopes []string) error {
 }
 
 // badRequest refuses a request by a code of RFC 6749 (5.2).
-func badRequest(code, format string, args ...any) error {
-	return &Error{Status: http.StatusBadRequest, Detail: fmt.Sprintf(format, args...), Code: code, kind: ErrRequest}
+func badRequest(code, detail string) error {
+	return &Error{Status: http.StatusBadRequest, Detail: detail, Code: code, kind: ErrRequest}
 }
 
 // quoted writes names as Fides does.

@@ -61,19 +61,27 @@ func newKeySet(o *OIDCOptions, clock func() time.Time) *keySet {
 	return k
 }
 
-// verify returns what a token says that one of the keys signed.
+// verify returns what a token says that one of the keys signed. Keys that are
+// fresh need no request; neither do older ones while the provider is known to
+// be away, so that nobody waits for it in vain.
 func (k *keySet) verify(ctx context.Context, jws *jose.JSONWebSignature) ([]byte, error) {
-	keys, fresh := k.cached()
-	if fresh {
+	keys, fresh, away := k.cached()
+	if fresh || away {
 		if payload, ok := verify(jws, keys); ok {
+			if !fresh {
+				k.refresh(ctx)
+			}
 			return payload, nil
 		}
 	}
-	k.refresh(ctx)
+	select {
+	case <-ctx.Done():
+	case <-k.refresh(ctx):
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("oauth: read the keys of %s: %w", k.issuer, err)
 	}
-	if keys, _ = k.cached(); keys == nil {
+	if keys, _, _ = k.cached(); keys == nil {
 		return nil, fmt.Errorf("oauth: the keys of %s cannot be had: %w: %w", k.issuer, k.failure(), dsr.ErrUnavailable)
 	}
 	payload, ok := verify(jws, keys)
@@ -83,16 +91,16 @@ func (k *keySet) verify(ctx context.Context, jws *jose.JSONWebSignature) ([]byte
 	return payload, nil
 }
 
-// cached returns the keys that may be used, nil if there are none, and whether
-// they need not be read again.
-func (k *keySet) cached() (keys []jose.JSONWebKey, fresh bool) {
+// cached returns the keys that may be used, nil if there are none, whether they
+// need not be read again, and whether the last attempt to do so failed.
+func (k *keySet) cached() (keys []jose.JSONWebKey, fresh, away bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	age := k.clock().Sub(k.read)
 	if k.read.IsZero() || age >= k.maxAge+staleKeys {
-		return nil, false
+		return nil, false, false
 	}
-	return k.keys, age < k.maxAge
+	return k.keys, age < k.maxAge, k.failed != nil
 }
 
 // verify tries the keys of the token's ID, or all if it has none. A key that
@@ -111,10 +119,10 @@ func verify(jws *jose.JSONWebSignature, keys []jose.JSONWebKey) (payload []byte,
 	return nil, false
 }
 
-// refresh reads the keys once for all who wait, unless that was tried just now.
-// Whether there are keys then, [keySet.cached] tells.
-func (k *keySet) refresh(ctx context.Context) {
-	done := k.refreshing.DoChan("", func() (any, error) {
+// refresh reads the keys once for all who ask, unless that was tried just now.
+// Whether there are keys when it is done, [keySet.cached] tells.
+func (k *keySet) refresh(ctx context.Context) <-chan singleflight.Result {
+	return k.refreshing.DoChan("", func() (any, error) {
 		now, due := k.due()
 		if !due {
 			return nil, nil
@@ -130,10 +138,6 @@ func (k *keySet) refresh(ctx context.Context) {
 		}
 		return nil, nil
 	})
-	select {
-	case <-ctx.Done():
-	case <-done:
-	}
 }
 
 // failure is why there are no keys.

@@ -243,6 +243,31 @@ func TestAProviderThatGoesDown(t *testing.T) {
 	unavailable(t, err)
 }
 
+// While the provider is known to be away, good tokens do not wait for it.
+func TestAProviderThatHangs(t *testing.T) {
+	t.Parallel()
+	first, second := newSigner(t, "k1", jose.ES256), newSigner(t, "k2", jose.ES256)
+	p := newProvider(t, first.public())
+	c := newClock()
+	v := p.verifier(t, c, nil)
+	lasting := p.token(t, first, "exp", start.Add(1000*time.Hour).Unix())
+	accepted(t.Context(), t, v, lasting)
+
+	p.set(func() { p.down = true })
+	c.Advance(time.Hour)
+	accepted(t.Context(), t, v, lasting) // waited for an answer, which was an error
+
+	wait := make(chan struct{})
+	p.set(func() { p.down, p.wait, p.keys = false, wait, []any{second.public()} })
+	c.Advance(10 * time.Second)
+	accepted(t.Context(), t, v, lasting) // while somebody asks
+
+	close(wait)
+	accepted(t.Context(), t, v, p.token(t, second, "exp", start.Add(1000*time.Hour).Unix()))
+	_, err := who(t.Context(), v, lasting)
+	notAuthorized(t, err)
+}
+
 func TestAProviderThatCannotBeTrusted(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t, "k1", jose.ES256)

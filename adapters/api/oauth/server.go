@@ -153,7 +153,9 @@ func (s *Server) deriveKeys(key []byte) (err error) {
 }
 
 // Format implements [fmt.Formatter] for every verb without keys and secrets.
-func (s *Server) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "{root %q, tokens for %v}", s.root.ID, s.ttl) }
+func (s *Server) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "{root %q, tokens for %v}", s.root.ID, s.ttl)
+}
 
 // LogValue implements [slog.LogValuer] without keys and secrets.
 func (s *Server) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }

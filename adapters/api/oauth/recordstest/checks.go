@@ -34,7 +34,7 @@ func want(ctx context.Context, records oauth.Records, kind, key string, version 
 
 func wantError(what string, err, target error) error {
 	if !errors.Is(err, target) {
-		return fmt.Errorf("%s: got error %v, want %w", what, err, target)
+		return fmt.Errorf("%s: got error %q, want %q", what, fmt.Sprint(err), target.Error())
 	}
 	return nil
 }
