@@ -1,7 +1,6 @@
 package oauth_test
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"sync"
