@@ -1,6 +1,8 @@
 package oauth_test
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"sync"
@@ -277,7 +279,16 @@ func TestWhatIsStored(t *testing.T) {
 		require.NotContains(t, string(r.Data), creds.Secret)
 		require.NotContains(t, string(r.Data), token.Value)
 	}
-	require.NotEqual(t, client.Data, other.Data)
+	var hashed struct {
+		Secret struct {
+			Salt   []byte `json:"salt"`
+			SHA256 []byte `json:"sha256"`
+		} `json:"secret"`
+	}
+	require.NoError(t, json.Unmarshal(client.Data, &hashed))
+	require.Len(t, hashed.Secret.Salt, 16)
+	sum := sha256.Sum256(append(hashed.Secret.Salt, creds.Secret...))
+	require.Equal(t, sum[:], hashed.Secret.SHA256)
 
 	for _, damaged := range []string{"", "{", "null", string(other.Data)} {
 		r := client

@@ -51,6 +51,8 @@ func TestTokensThatAProviderDidNotMean(t *testing.T) {
 		map[string]any{"kty": "unheard of"}, "no key")
 	der, err := x509.MarshalPKIXPublicKey(s.public().Key)
 	require.NoError(t, err)
+	jwk, err := s.public().MarshalJSON()
+	require.NoError(t, err)
 	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 	hmac := func(secret []byte) string {
 		return signer{id: "k1", alg: jose.HS256, private: secret}.sign(t, p.claims())
@@ -80,7 +82,7 @@ func TestTokensThatAProviderDidNotMean(t *testing.T) {
 		"no signature":           unsigned(t, `{"alg":"RS256","kid":"k1"}`, p.claims()),
 		"HMAC with the PEM":      hmac(public),
 		"HMAC with the DER":      hmac(der),
-		"HMAC with the JWK":      hmac(s.secret(t)),
+		"HMAC with the JWK":      hmac(jwk),
 		"HMAC with the set's":    hmac([]byte("secret-secret-secret-secret-secret")),
 		"ends a session":         s.sign(t, p.claims(), map[jose.HeaderKey]any{"typ": "logout+jwt"}),
 		"no claims":              s.sign(t, nil),
@@ -260,7 +262,9 @@ func TestAProviderThatHangs(t *testing.T) {
 	wait := make(chan struct{})
 	p.set(func() { p.down, p.wait, p.keys = false, wait, []any{second.public()} })
 	c.Advance(10 * time.Second)
-	accepted(t.Context(), t, v, lasting) // while somebody asks
+	accepted(t.Context(), t, v, lasting)
+	<-p.arrived // it was asked meanwhile
+	accepted(t.Context(), t, v, lasting)
 
 	close(wait)
 	accepted(t.Context(), t, v, p.token(t, second, "exp", start.Add(1000*time.Hour).Unix()))
@@ -283,6 +287,7 @@ func TestAProviderThatCannotBeTrusted(t *testing.T) {
 		"no keys":           {map[string]any{"jwks_uri": nil}, nil, "its jwks_uri is no https URL"},
 		"keys not there":    {nil, []any{}, "it has no key for signatures"},
 		"keys to encrypt":   {nil, []any{map[string]any{"kty": "oct", "k": "c2VjcmV0"}}, "it has no key for signatures"},
+		"private keys":      {nil, []any{jose.JSONWebKey{Key: s.private, KeyID: "k1"}}, "it has no key for signatures"},
 		"metadata too long": {map[string]any{"x": make([]byte, 1<<20)}, nil, "cannot be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -328,6 +333,7 @@ func TestManyWaitForTheKeys(t *testing.T) {
 		_, err := who(impatient, v, token)
 		first <- err
 	}()
+	<-p.arrived // it asks for all
 	const many = 8
 	errs := make(chan error, many)
 	for range many {

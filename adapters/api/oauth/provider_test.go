@@ -1,7 +1,6 @@
 package oauth_test
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -33,11 +32,12 @@ type provider struct {
 	metadata map[string]any // set on top of what is right
 	asked    int            // for keys
 	wait     chan struct{}  // answers wait for it, if it is there
+	arrived  chan struct{}  // and tell it before
 }
 
 func newProvider(t *testing.T, keys ...any) *provider {
 	t.Helper()
-	p := &provider{keys: keys}
+	p := &provider{keys: keys, arrived: make(chan struct{}, 10)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		p.mu.Lock()
@@ -52,6 +52,7 @@ func newProvider(t *testing.T, keys ...any) *provider {
 		wait := p.wait
 		p.mu.Unlock()
 		if wait != nil {
+			p.arrived <- struct{}{}
 			<-wait
 		}
 		p.mu.Lock()
@@ -168,14 +169,6 @@ func (p *provider) verifier(t *testing.T, c *clock, change func(*oauth.OIDCOptio
 	v, err := oauth.NewOIDC(o)
 	require.NoError(t, err)
 	return v
-}
-
-// pem is the public key of a signer, as those who confuse keys use it.
-func (s signer) secret(t *testing.T) []byte {
-	t.Helper()
-	raw, err := json.Marshal(s.public())
-	require.NoError(t, err)
-	return bytes.Repeat(raw, 1)
 }
 
 func accepted(ctx context.Context, t *testing.T, v oauth.Verifier, token string) *oauth.Principal {

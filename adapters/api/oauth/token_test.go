@@ -134,6 +134,11 @@ func TestWrongCredentials(t *testing.T) {
 	s := newSite(t)
 	creds := s.client(t, "policy:read")
 	other := s.client(t, "policy:read")
+	server, err := oauth.New(&oauth.Options{Key: key(), Records: &flaky{Records: s.records, before: func(_ string, r oauth.Record) error {
+		require.Regexp(t, `^[0-9A-Za-z]{1,200}$`, r.Key, "what is asked of the store")
+		return nil
+	}}})
+	require.NoError(t, err)
 	for _, c := range []oauth.Credentials{
 		{ID: creds.ID, Secret: other.Secret},
 		{ID: creds.ID, Secret: ""},
@@ -145,7 +150,7 @@ func TestWrongCredentials(t *testing.T) {
 		{ID: strings.Repeat("x", 1<<20), Secret: creds.Secret},
 		{ID: "a/b", Secret: creds.Secret},
 	} {
-		_, err := s.Token(t.Context(), c.ID, c.Secret, nil)
+		_, err := server.Token(t.Context(), c.ID, c.Secret, nil)
 		e := refused(t, err, oauth.ErrCredentials, http.StatusUnauthorized, "Authentication Failure")
 		require.Equal(t, "invalid_client", e.Code)
 		require.Equal(t, `Basic realm="oauth"`, e.Challenge)
@@ -214,6 +219,8 @@ func TestTokensThatAreNone(t *testing.T) {
 			notAuthorized(t, err)
 		})
 	}
+	_, err := who(t.Context(), s, strings.Repeat("x", 16<<10+1))
+	require.Equal(t, "the token is too long", refused(t, err, oauth.ErrForbidden, http.StatusForbidden, "Not Authorized for this action").Reason)
 	other, err := oauth.New(&oauth.Options{Records: s.records, Key: make([]byte, 32), Root: root(), Clock: s.clock.Now})
 	require.NoError(t, err)
 	_, err = who(t.Context(), other, value)
@@ -249,6 +256,9 @@ func TestTokensEndAtOnceEverywhere(t *testing.T) {
 		"all revoked": func(s *site, creds oauth.Credentials, _ *oauth.Token) error {
 			return s.RevokeAll(t.Context(), creds.ID)
 		},
+		"record removed": func(s *site, creds oauth.Credentials, token *oauth.Token) error {
+			return s.records.Delete(t.Context(), "oauth_token", creds.ID+"/"+token.Info.ID, 1)
+		},
 		"client deleted": func(s *site, creds oauth.Credentials, _ *oauth.Token) error {
 			return s.DeleteClient(t.Context(), creds.ID)
 		},
@@ -268,7 +278,7 @@ func TestTokensEndAtOnceEverywhere(t *testing.T) {
 				_, err = who(t.Context(), v, bystander.Value)
 				require.NoError(t, err)
 			}
-			if name != "client deleted" {
+			if name != "client deleted" && name != "record removed" {
 				require.NoError(t, end(s, creds, token), "again")
 				tokens, err := s.Tokens(t.Context(), creds.ID, "", 0)
 				require.NoError(t, err)
