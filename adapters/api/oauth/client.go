@@ -2,13 +2,8 @@ package oauth
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -48,67 +43,6 @@ type ClientUpdate struct {
 	Description *string
 	Scopes      []string
 	Roles       []string
-}
-
-// Credentials are a client's ID and its secret. They print without the secret
-// under every verb, also as JSON: whoever hands them over takes the fields.
-type Credentials struct {
-	ID     string
-	Secret string
-}
-
-// Format implements [fmt.Formatter] for every verb without the secret.
-func (c Credentials) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "{client %q}", c.ID) }
-
-// LogValue implements [slog.LogValuer] without the secret.
-func (c Credentials) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
-
-// MarshalJSON implements [json.Marshaler] without the secret.
-func (c Credentials) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(c)) }
-
-const (
-	kindClient = "oauth_client"
-	// maxTries bounds how often a change is repeated that others got ahead of.
-	maxTries = 100
-)
-
-// clientRecord is a client as it is stored.
-type clientRecord struct {
-	Client
-	Secret secretHash `json:"secret"`
-	// Epoch is on each token; a new one ends those with the old.
-	Epoch   string `json:"epoch"`
-	version int64
-}
-
-// secretHash is a salted SHA-256. A slow hash protects what people choose, from
-// guessing; these secrets are 256 random bits, which nobody guesses however
-// fast the hash is. The salt keeps equal secrets from having equal hashes.
-type secretHash struct {
-	Salt []byte `json:"salt"`
-	Sum  []byte `json:"sha256"`
-}
-
-func hashSecret(salt []byte, secret string) secretHash {
-	h := sha256.New()
-	h.Write(salt)
-	h.Write([]byte(secret))
-	return secretHash{Salt: salt, Sum: h.Sum(nil)}
-}
-
-// is compares in constant time.
-func (h secretHash) is(secret string) bool {
-	return subtle.ConstantTimeCompare(hashSecret(h.Salt, secret).Sum, h.Sum) == 1
-}
-
-// newSecret returns 256 random bits and their hash.
-func (s *Server) newSecret() (string, secretHash, error) {
-	b, err := s.bytes(32 + 16)
-	if err != nil {
-		return "", secretHash{}, err
-	}
-	secret := base64.RawURLEncoding.EncodeToString(b[:32])
-	return secret, hashSecret(b[32:], secret), nil
 }
 
 // CreateClient makes a client for a principal, who must have all scopes that
@@ -155,7 +89,9 @@ func (s *Server) Clients(ctx context.Context) ([]Client, error) {
 		if err != nil {
 			return err
 		}
-		clients = append(clients, c.Client)
+		if !s.isRoot(c.ID) {
+			clients = append(clients, c.Client)
+		}
 		return nil
 	})
 	if err != nil {
@@ -293,59 +229,6 @@ func (s *Server) change(ctx context.Context, id string, edit func(*clientRecord)
 		}
 	}
 	return nil, fmt.Errorf("oauth: change client %q: others kept changing it: %w", id, dsr.ErrConflict)
-}
-
-func (s *Server) loadClient(ctx context.Context, id string) (*clientRecord, error) {
-	r, err := s.records.Get(ctx, kindClient, id)
-	if errors.Is(err, dsr.ErrNotFound) {
-		return nil, noClient()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("oauth: read client %q: %w", id, err)
-	}
-	return decodeClient(r)
-}
-
-func decodeClient(r Record) (*clientRecord, error) {
-	c := &clientRecord{version: r.Version}
-	if err := json.Unmarshal(r.Data, c); err != nil || c.ID != r.Key {
-		return nil, fmt.Errorf("oauth: the record of client %q is damaged", r.Key)
-	}
-	return c, nil
-}
-
-func (s *Server) storeClient(ctx context.Context, c *clientRecord) error {
-	data, err := json.Marshal(c)
-	if err == nil {
-		err = s.records.Put(ctx, Record{Kind: kindClient, Key: c.ID, Data: data}, c.version)
-	}
-	if err != nil {
-		return fmt.Errorf("oauth: store client %q: %w", c.ID, err)
-	}
-	return nil
-}
-
-// each passes all records of a kind whose keys begin with a prefix.
-func (s *Server) each(ctx context.Context, kind, prefix string, pass func(Record) error) error {
-	const page = 500
-	for after := prefix; ; {
-		records, err := s.records.List(ctx, kind, after, page)
-		if err != nil {
-			return fmt.Errorf("oauth: list %s records: %w", kind, err)
-		}
-		for _, r := range records {
-			if !strings.HasPrefix(r.Key, prefix) {
-				return nil
-			}
-			if err := pass(r); err != nil {
-				return err
-			}
-			after = r.Key
-		}
-		if len(records) < page {
-			return nil
-		}
-	}
 }
 
 // nonNil keeps an empty list from meaning "leave it".

@@ -94,6 +94,29 @@ func TestVerbsOnNoClient(t *testing.T) {
 	s.token(t, root())
 }
 
+// A root client that was given a client's ID takes its place.
+func TestTheRootClientComesFirst(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	creds := s.client(t, "policy:read")
+	token := s.token(t, creds)
+	server := s.process(t, oauth.Credentials{ID: creds.ID, Secret: rootSecret})
+	_, err := server.Client(t.Context(), creds.ID)
+	refused(t, err, oauth.ErrNoClient, http.StatusNotFound, "Client not found.")
+	_, err = server.SetScopes(t.Context(), oauth.Host(), creds.ID, nil)
+	refused(t, err, oauth.ErrNoClient, http.StatusNotFound, "Client not found.")
+	refused(t, server.DeleteClient(t.Context(), creds.ID), oauth.ErrNoClient, http.StatusNotFound, "Client not found.")
+	clients, err := server.Clients(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, clients)
+	_, err = server.Token(t.Context(), creds.ID, creds.Secret, nil)
+	refused(t, err, oauth.ErrCredentials, http.StatusUnauthorized, "Authentication Failure")
+	_, err = who(t.Context(), server, token.Value)
+	notAuthorized(t, err)
+	_, err = server.Token(t.Context(), creds.ID, rootSecret, nil)
+	require.NoError(t, err)
+}
+
 func TestNobodyGrantsWhatTheyLack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -144,6 +167,7 @@ func TestRotatedSecrets(t *testing.T) {
 	s := newSite(t)
 	old := s.client(t, "policy:read")
 	token := s.token(t, old)
+	s.clock.Advance(time.Hour)
 	fresh, err := s.RotateSecret(t.Context(), oauth.Host(), old.ID)
 	require.NoError(t, err)
 	require.Equal(t, old.ID, fresh.ID)
@@ -153,6 +177,9 @@ func TestRotatedSecrets(t *testing.T) {
 	s.token(t, fresh)
 	_, err = who(t.Context(), s, token.Value)
 	require.NoError(t, err, "tokens go on")
+	client, err := s.Client(t.Context(), old.ID)
+	require.NoError(t, err)
+	require.Equal(t, start.Add(time.Hour), client.UpdatedAt)
 }
 
 // Two rotations that both read before either writes: one wins, and the other

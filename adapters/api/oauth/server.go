@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"cmp"
-	"context"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
@@ -190,12 +189,3 @@ func validID(id string) bool {
 
 // isRoot reports whether an ID is the root client's.
 func (s *Server) isRoot(id string) bool { return s.root.ID != "" && id == s.root.ID }
-
-// load reads a client. Without one it is [ErrNoClient]. The root client has no
-// record.
-func (s *Server) load(ctx context.Context, id string) (*clientRecord, error) {
-	if !validID(id) || s.isRoot(id) {
-		return nil, noClient()
-	}
-	return s.loadClient(ctx, id)
-}

@@ -52,17 +52,6 @@ type TokenInfo struct {
 	Revoked   bool      `json:"revoked"`
 }
 
-const kindToken = "oauth_token"
-
-// tokenRecord is a token as it is stored, under its client's ID and its own.
-type tokenRecord struct {
-	TokenInfo
-	Epoch   string `json:"epoch"`
-	version int64
-}
-
-func tokenKey(clientID, tokenID string) string { return clientID + "/" + tokenID }
-
 // claims are what a token holds, under Fides' names where it has one. Times are
 // seconds since 1970.
 type claims struct {
@@ -340,36 +329,4 @@ func (s *Server) Purge(ctx context.Context) (int, error) {
 		return nil
 	})
 	return purged, err
-}
-
-// loadToken returns nil where there is no such token.
-func (s *Server) loadToken(ctx context.Context, clientID, tokenID string) (*tokenRecord, error) {
-	r, err := s.records.Get(ctx, kindToken, tokenKey(clientID, tokenID))
-	if errors.Is(err, dsr.ErrNotFound) {
-		return nil, nil //nolint:nilnil // documented
-	}
-	if err != nil {
-		return nil, fmt.Errorf("oauth: read a token of client %q: %w", clientID, err)
-	}
-	return decodeToken(r)
-}
-
-func decodeToken(r Record) (*tokenRecord, error) {
-	t := &tokenRecord{version: r.Version}
-	if err := json.Unmarshal(r.Data, t); err != nil || tokenKey(t.ClientID, t.ID) != r.Key {
-		return nil, fmt.Errorf("oauth: the record of token %q is damaged", r.Key)
-	}
-	return t, nil
-}
-
-func (s *Server) storeToken(ctx context.Context, t *tokenRecord) error {
-	key := tokenKey(t.ClientID, t.ID)
-	data, err := json.Marshal(t)
-	if err == nil {
-		err = s.records.Put(ctx, Record{Kind: kindToken, Key: key, Data: data}, t.version)
-	}
-	if err != nil {
-		return fmt.Errorf("oauth: store a token of client %q: %w", t.ClientID, err)
-	}
-	return nil
 }
