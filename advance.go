@@ -117,8 +117,17 @@ func (r *Requests) advance(ctx context.Context, id string, yield func() bool) (r
 	if rec := run.record(); rec.LeaseUntil.IsZero() && rec.Status != StatusInProcessing {
 		r.engine.letGo(context.WithoutCancel(ctx), rec)
 	}
-	r.engine.sendClaimed(context.WithoutCancel(ctx), run.claimed)
+	r.engine.sendClaimed(context.WithoutCancel(ctx), run.takeClaimed())
 	return req, err
+}
+
+// takeClaimed returns the messages that the run has to send.
+func (r *run) takeClaimed() []Message {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	claimed := r.claimed
+	r.claimed = nil
+	return claimed
 }
 
 func (r *run) record() *Record {
