@@ -194,17 +194,21 @@ func (e *Engine) handleSafely(ctx context.Context, m Message) (l *letter, sent b
 func (e *Engine) postman(ctx context.Context) {
 	out := newOutgoing()
 	defer out.wg.Wait()
-	stood := false
+	var stood, looked time.Time
 	for ctx.Err() == nil {
-		var next time.Time
-		var err error
-		if !stood {
-			err = e.standing(ctx)
-			stood = err == nil
+		if now := e.now(); now.Sub(stood) >= e.config.Poll {
+			stood = now
+			err := e.safely(ctx, e.standing)
+			if err == nil && now.Sub(looked) >= lookEvery {
+				if err = e.safely(ctx, e.lookRound); err == nil {
+					looked = now
+				}
+			}
+			if err != nil && ctx.Err() == nil { // what is due goes out all the same
+				e.config.Logger.ErrorContext(ctx, "what comes again and again cannot be seen to", "error", err.Error())
+			}
 		}
-		if err == nil {
-			next, err = e.sendDue(ctx, out)
-		}
+		next, err := e.sendDue(ctx, out)
 		err = cmp.Or(err, out.failure())
 		wait, ended := e.config.Poll, out.ended
 		switch until := next.Sub(e.config.Clock()); {
@@ -225,6 +229,14 @@ func (e *Engine) postman(ctx context.Context) {
 		}
 		timer.Stop()
 	}
+}
+
+// lookEvery is how often requests are looked for that wait for what is gone.
+const lookEvery = time.Hour
+
+func (e *Engine) safely(ctx context.Context, do func(context.Context) error) (err error) {
+	defer recovered(&err)
+	return do(ctx)
 }
 
 // wakeOutbox makes the postman look.
