@@ -20,7 +20,8 @@ type handled struct {
 	also  []MessageChange // what else is put into the outbox in the same moment
 }
 
-// errOutdated says that a letter has become pointless.
+// errOutdated says that a letter has become pointless. That something of its
+// request was shredded makes it so; a letter of many requests it does not.
 var errOutdated = errors.New("outdated")
 
 // handleLetter deals with a claimed message and saves what became of it: whether
@@ -44,12 +45,12 @@ func (e *Engine) handleLetter(ctx context.Context, m Message) (l *letter, sent b
 	if err == nil {
 		done, err = e.dispatch(ctx, &m, l, secret, rec)
 	}
-	sent = err == nil || outdated(err)
+	if m.RequestID != "" && errors.Is(err, ErrShredded) {
+		err = errOutdated
+	}
+	sent = err == nil || errors.Is(err, errOutdated)
 	return l, sent, e.settle(ctx, m, l, done, err)
 }
-
-// outdated reports whether a letter has become pointless.
-func outdated(err error) bool { return errors.Is(err, errOutdated) || errors.Is(err, ErrShredded) }
 
 // dispatch does what a letter is for.
 func (e *Engine) dispatch(ctx context.Context, m *Message, l *letter, secret letterSecret, rec *Record) (done handled, err error) {
@@ -86,12 +87,17 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 		log = log.With("notice", string(l.Notice.Kind))
 	}
 	switch {
+	case errors.Is(err, errTaken):
+		log.InfoContext(ctx, "a message is left to another process, which has taken it over")
+		return nil
 	case err == nil && done.again.IsZero():
 		ch.Remove = true
 	case err == nil:
 		ch.Message.DueAt = done.again.UTC().Truncate(time.Microsecond)
-		l.Tries, l.Since, l.Failure = 0, time.Time{}, ""
-	case outdated(err):
+		if !l.Late {
+			l.Tries, l.Since, l.Failure = 0, time.Time{}, ""
+		}
+	case errors.Is(err, errOutdated):
 		ch.Remove = true
 		log.InfoContext(ctx, "a message was dropped: it has become pointless, or its data subject was forgotten")
 	case interrupted:

@@ -35,11 +35,20 @@ type letter struct {
 	Vendor *letterBatch   `json:"vendor,omitempty"` // of a vendor
 	Digest *letterDigests `json:"digest,omitempty"`
 
+	// Unknown is since when only processes have looked at a letter that
+	// comes again and again which do not know what it is for; Late says that
+	// its time came meanwhile.
+	Unknown time.Time `json:"unknown,omitzero"`
+	Late    bool      `json:"late,omitempty"`
+
 	// Tries counts the failures, Since is when the first was.
 	Tries   int       `json:"tries,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
 	Failure string    `json:"failure,omitempty"`
 }
+
+// errTaken says that another process has a letter that this one had claimed.
+var errTaken = errors.New("taken over")
 
 // begin makes a letter that comes again and again forget what it was about.
 func (l *letter) begin() {
@@ -55,12 +64,31 @@ func (l *letter) into(m *Message) (err error) {
 	return err
 }
 
-// saveLetter stores a claimed letter as it is now, still claimed.
+// saveLetter stores a claimed letter as it is now, still claimed. It is errTaken
+// that it is not this process's any more, which must then leave it alone.
 func (e *Engine) saveLetter(ctx context.Context, m *Message, l *letter) error {
 	if err := l.into(m); err != nil {
 		return err
 	}
-	return e.saveMessage(ctx, m, e.claimUntil())
+	err := e.saveMessage(ctx, m, e.claimUntil())
+	if errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) {
+		return errTaken
+	}
+	return err
+}
+
+// keeper returns what a long work on a claimed letter calls now and then, so that
+// its claim does not end before the work does.
+func (e *Engine) keeper(ctx context.Context, m *Message, l *letter) (keep func() error) {
+	saved := e.now()
+	return func() error {
+		now := e.now()
+		if now.Sub(saved) < max(e.config.Lease, time.Minute)/4 {
+			return nil
+		}
+		saved = now
+		return e.saveLetter(ctx, m, l)
+	}
 }
 
 // saveMessage stores a message that is there.

@@ -3,6 +3,7 @@ package dsr
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -137,9 +138,9 @@ func (m *Messages) Send(ctx context.Context) (next time.Time, err error) {
 	if err := e.fits(ctx); err != nil {
 		return time.Time{}, err
 	}
-	if err := e.standing(ctx); err != nil {
-		return time.Time{}, err
-	}
+	// Whatever comes of that, what is due goes out.
+	stands := e.standing(ctx)
+	looked := e.lookRound(ctx)
 	out := newOutgoing()
 	defer out.wg.Wait()
 	for {
@@ -147,7 +148,7 @@ func (m *Messages) Send(ctx context.Context) (next time.Time, err error) {
 			return time.Time{}, err
 		}
 		if out.idle() {
-			return next, out.failure()
+			return next, errors.Join(out.failure(), stands, looked)
 		}
 		<-out.ended
 		if err := out.failure(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -16,6 +17,16 @@ import (
 type outgoing struct {
 	wg    sync.WaitGroup
 	ended chan struct{} // holds a token once something was dealt with
+
+	// What is due and has no place yet, by kind and in order; of many, only
+	// where it is to be read. The rest says how far was read, and when from
+	// the beginning, and how much waited then. Only sendDue touches these.
+	queue  map[letterKind][]*group
+	by     map[string]*group
+	waits  int
+	waited int
+	after  *RecordPlace
+	began  time.Time
 
 	mu    sync.Mutex
 	busy  map[string]bool // requests with a kind, and messages of no request
@@ -40,6 +51,13 @@ func (o *outgoing) begin(of string, kind letterKind) bool {
 	o.busy[of] = true
 	o.kinds[kind]++
 	return true
+}
+
+// free reports whether there is a place for a message of a kind.
+func (o *outgoing) free(kind letterKind) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.kinds[kind] < senders
 }
 
 func (o *outgoing) end(of string, kind letterKind, err error) {
@@ -69,83 +87,117 @@ func (o *outgoing) failure() error {
 	return err
 }
 
-// How many messages are looked at, at first and at most.
+// group is what is sent one after another.
+type group struct {
+	of   string
+	list []Message
+}
+
+// How many messages are read at once, and held in memory with all that is in
+// them.
 const (
 	someMessages = 100
-	manyMessages = 10_000
+	heldMessages = 1000
 )
 
 // sendDue begins to send what is due, as far as there are places, and says when
-// a message will be due next.
+// a message will be due next. It reads on from where it was; from the beginning
+// once half of what it found there has a place, so that however much is due,
+// each message is read a few times at most.
 func (e *Engine) sendDue(ctx context.Context, out *outgoing) (next time.Time, err error) {
 	defer recovered(&err)
-	for limit := someMessages; ; {
-		list, err := e.config.Store.Messages(ctx, MessageQuery{Limit: limit})
+	now := e.now()
+	soon := now.Add(time.Microsecond)
+	whole := out.waits <= out.waited/2 || now.Sub(out.began) >= 10*e.config.Poll
+	if whole {
+		out.queue, out.by, out.waits, out.after, out.began = map[letterKind][]*group{}, map[string]*group{}, 0, nil, now
+	}
+	for {
+		page, err := e.config.Store.Messages(ctx, MessageQuery{Before: soon, After: out.after, Limit: someMessages})
 		if err != nil {
 			return time.Time{}, err
 		}
-		due := len(list)
-		for i, m := range list {
-			if m.DueAt.After(e.now()) {
-				if due = i; m.DueAt.Before(never) {
-					next = m.DueAt
-				}
-				break
-			}
-		}
-		switch {
-		case e.sendSome(ctx, out, list[:due]): // those behind may have a place as well
-		case due == limit && limit < manyMessages:
-			limit *= 10
-		default:
-			return next, nil
+		out.add(page)
+		if len(page) < someMessages {
+			break
 		}
 	}
+	if whole {
+		out.waited = out.waits
+	}
+	e.sendSome(ctx, out)
+	later, err := e.config.Store.Messages(ctx, MessageQuery{After: &RecordPlace{Time: soon}, Limit: 1})
+	if err == nil && len(later) > 0 && later[0].DueAt.Before(never) {
+		next = later[0].DueAt
+	}
+	return next, err
 }
 
-// sendSome begins to send messages that have a place, and reports whether there
-// were any.
-func (e *Engine) sendSome(ctx context.Context, out *outgoing, due []Message) bool {
-	type group struct {
-		of   string
-		kind letterKind
-		list []Message
-	}
-	var groups []*group
-	by := map[string]*group{}
-	for _, m := range due {
+// add queues messages that were read.
+func (o *outgoing) add(page []Message) {
+	for _, m := range page {
+		o.after = &RecordPlace{Time: m.DueAt, ID: m.ID}
 		var l letter
 		_ = json.Unmarshal(m.Data, &l) // one that cannot be read is of no kind
 		of := cmp.Or(m.RequestID, m.ID) + " " + string(l.Kind)
-		if by[of] == nil {
-			by[of] = &group{of: of, kind: l.Kind}
-			groups = append(groups, by[of])
+		if o.waits++; o.waits > heldMessages {
+			m.Data, m.Sealed = nil, nil
 		}
-		by[of].list = append(by[of].list, m)
-	}
-	some := false
-	for _, g := range groups {
-		slices.SortStableFunc(g.list, func(a, b Message) int { // the tenth of a moment comes after its ninth
-			return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
-		})
-		if !out.begin(g.of, g.kind) {
-			continue
+		g := o.by[of]
+		if g == nil {
+			g = &group{of: of}
+			o.by[of] = g
+			o.queue[l.Kind] = append(o.queue[l.Kind], g)
 		}
-		some = true
-		out.wg.Go(func() {
-			var err error
-			defer func() { out.end(g.of, g.kind, err) }()
-			defer recovered(&err)
-			err = e.sendAll(ctx, g.list)
-		})
+		g.list = append(g.list, m)
 	}
-	return some
+}
+
+// sendSome begins to send messages that have a place.
+func (e *Engine) sendSome(ctx context.Context, out *outgoing) {
+	for _, kind := range slices.Sorted(maps.Keys(out.queue)) {
+		var left []*group
+		groups := out.queue[kind]
+		for i, g := range groups {
+			if !out.free(kind) {
+				left = append(left, groups[i:]...)
+				break
+			}
+			if !out.begin(g.of, kind) {
+				left = append(left, g)
+				continue
+			}
+			out.waits -= len(g.list)
+			delete(out.by, g.of)
+			slices.SortStableFunc(g.list, func(a, b Message) int { // the tenth of a moment comes after its ninth
+				return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
+			})
+			out.wg.Go(func() {
+				var err error
+				defer func() { out.end(g.of, kind, err) }()
+				defer recovered(&err)
+				err = e.sendAll(ctx, g.list)
+			})
+		}
+		out.queue[kind] = left
+	}
 }
 
 // sendAll sends messages one after another.
 func (e *Engine) sendAll(ctx context.Context, list []Message) error {
 	for i := 0; i < len(list) && ctx.Err() == nil; i++ {
-		claimed, err := e.claim(ctx, list[i])
+		m := &list[i]
+		if m.Data == nil {
+			now, err := e.config.Store.Messages(ctx, MessageQuery{ID: m.ID, Limit: 1})
+			if err != nil {
+				return err
+			}
+			if len(now) == 0 || now[0].Version != m.Version {
+				continue
+			}
+			m = &now[0]
+		}
+		claimed, err := e.claim(ctx, *m)
 		if err != nil {
 			return err
 		}
@@ -194,17 +246,21 @@ func (e *Engine) handleSafely(ctx context.Context, m Message) (l *letter, sent b
 func (e *Engine) postman(ctx context.Context) {
 	out := newOutgoing()
 	defer out.wg.Wait()
-	stood := false
+	var stood, looked time.Time
 	for ctx.Err() == nil {
-		var next time.Time
-		var err error
-		if !stood {
-			err = e.standing(ctx)
-			stood = err == nil
+		if now := e.now(); now.Sub(stood) >= e.config.Poll {
+			stood = now
+			err := e.safely(ctx, e.standing)
+			if err == nil && now.Sub(looked) >= lookEvery {
+				if err = e.safely(ctx, e.lookRound); err == nil {
+					looked = now
+				}
+			}
+			if err != nil && ctx.Err() == nil { // what is due goes out all the same
+				e.config.Logger.ErrorContext(ctx, "what comes again and again cannot be seen to", "error", err.Error())
+			}
 		}
-		if err == nil {
-			next, err = e.sendDue(ctx, out)
-		}
+		next, err := e.sendDue(ctx, out)
 		err = cmp.Or(err, out.failure())
 		wait, ended := e.config.Poll, out.ended
 		switch until := next.Sub(e.config.Clock()); {
@@ -225,6 +281,14 @@ func (e *Engine) postman(ctx context.Context) {
 		}
 		timer.Stop()
 	}
+}
+
+// lookEvery is how often requests are looked for that wait for what is gone.
+const lookEvery = time.Hour
+
+func (e *Engine) safely(ctx context.Context, do func(context.Context) error) (err error) {
+	defer recovered(&err)
+	return do(ctx)
 }
 
 // wakeOutbox makes the postman look.

@@ -102,7 +102,7 @@ func (r TimeRange) Holds(t time.Time) bool {
 
 // RecordPlace is a place in a sorted list.
 type RecordPlace struct {
-	// Time is that of the field that the list is sorted by.
+	// Time is that of the field that the list is sorted by; DueAt of messages.
 	Time time.Time
 	ID   string
 }

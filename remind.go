@@ -51,8 +51,9 @@ func (e *Engine) remind(ctx context.Context, m *Message, l *letter, rec *Record)
 // written down, so that a crash in between tells nobody twice but the one it hit.
 func (e *Engine) digest(ctx context.Context, m *Message, l *letter) (handled, error) {
 	if e.config.Digest == nil || e.config.Notifier == nil {
-		return handled{}, errOutdated
+		return e.leave(l)
 	}
+	keep := e.keeper(ctx, m, l)
 	if l.Digest == nil {
 		l.Digest = &letterDigests{Period: e.now()}
 		if err := e.saveLetter(ctx, m, l); err != nil {
@@ -60,7 +61,16 @@ func (e *Engine) digest(ctx context.Context, m *Message, l *letter) (handled, er
 		}
 	}
 	by := map[string][]TaskRef{}
-	for t, err := range e.Tasks().Open(ctx, TaskFilter{}) {
+	for t, err := range e.Tasks().open(ctx, TaskFilter{}, func(id string, err error) error {
+		if !e.unreadable(ctx, id) {
+			return err
+		}
+		e.passOver(ctx, id, "list its tasks in a digest", err)
+		return nil
+	}) {
+		if err == nil {
+			err = keep()
+		}
 		if err != nil {
 			return handled{}, err
 		}
@@ -81,6 +91,11 @@ func (e *Engine) digest(ctx context.Context, m *Message, l *letter) (handled, er
 			ID: fmt.Sprintf("%s.%d.%s", m.ID, l.Digest.Period.Unix(), who), Kind: NoticeDigest, At: l.Digest.Period,
 			Assignee: assignee, Tasks: by[assignee],
 		}
+		// Who was told last is written down, and the letter is still this
+		// process's.
+		if err := e.saveLetter(ctx, m, l); err != nil {
+			return handled{}, err
+		}
 		switch err := e.sendNotice(ctx, n); {
 		case err == nil:
 			l.Digest.Told = append(l.Digest.Told, who)
@@ -90,10 +105,9 @@ func (e *Engine) digest(ctx context.Context, m *Message, l *letter) (handled, er
 		default:
 			waits = err
 		}
-		// Also where nobody was told: it renews the claim.
-		if err := e.saveLetter(ctx, m, l); err != nil {
-			return handled{}, err
-		}
+	}
+	if err := e.saveLetter(ctx, m, l); err != nil {
+		return handled{}, err
 	}
 	if waits != nil && (l.Since.IsZero() || e.now().Sub(l.Since) < e.config.Retry.GiveUp) {
 		return handled{}, waits
@@ -138,18 +152,25 @@ func (e *Engine) standing(ctx context.Context) error {
 		ch := MessageChange{Message: want[id]}
 		if len(there) > 0 { // a schedule may have become denser
 			old := there[0]
-			if !old.DueAt.After(ch.Message.DueAt) {
+			ch = MessageChange{ExpectVersion: old.Version, Message: old}
+			ch.Message.Version = old.Version + 1
+			known, err := e.know(&ch.Message, want[id].DueAt)
+			if err != nil {
+				return err
+			}
+			if !known && !ch.Message.DueAt.After(want[id].DueAt) {
 				continue
 			}
-			ch = MessageChange{ExpectVersion: old.Version, Message: old}
-			ch.Message.Version, ch.Message.DueAt = old.Version+1, want[id].DueAt
+			if want[id].DueAt.Before(ch.Message.DueAt) {
+				ch.Message.DueAt = want[id].DueAt
+			}
 		}
 		err = e.config.Store.SaveMessages(ctx, []MessageChange{ch})
 		if err != nil && !errors.Is(err, ErrConflict) {
 			return err
 		}
 	}
-	return e.releaseOrphans(ctx)
+	return nil
 }
 
 // standingTime is when a letter that comes again and again comes next; zero for

@@ -20,6 +20,8 @@ type runner struct {
 	soonest time.Time     // when something is due that was not looked for yet; zero for unknown
 	changed chan struct{} // holds a token when soonest came nearer
 	mail    chan struct{} // holds a token when something was put into the outbox
+
+	told sync.Map // IDs of the notices that are sent once in the life of a process
 }
 
 // Run lets the executor advance requests until ctx ends: those that are

@@ -115,7 +115,8 @@ type Outbox interface {
 	// Messages returns the messages that match all of the query [message
 	// filters], as they were saved last [message round trip], by DueAt,
 	// those without one first, and then by ID [message order], at most Limit
-	// of them [message limit].
+	// of them [message limit]. Pages that follow each other by After must
+	// hold every message once [message pages].
 	Messages(ctx context.Context, q MessageQuery) ([]Message, error)
 }
 
@@ -149,6 +150,9 @@ type MessageQuery struct {
 	RequestID string
 	// Before keeps to those due before a time, and those without a DueAt.
 	Before time.Time
+	// After is the place of the last message of the page before: its DueAt
+	// as it was returned, and its ID.
+	After *RecordPlace
 	// Limit defaults to 100.
 	Limit int
 }

@@ -101,6 +101,12 @@ type TaskFilter struct {
 
 // Open goes through the tasks that wait for an answer, over all requests.
 func (t *Tasks) Open(ctx context.Context, filter TaskFilter) iter.Seq2[*Task, error] {
+	return t.open(ctx, filter, func(_ string, err error) error { return err })
+}
+
+// open is Open; failed is told of a request that cannot be read, which it may
+// pass over.
+func (t *Tasks) open(ctx context.Context, filter TaskFilter, failed func(requestID string, err error) error) iter.Seq2[*Task, error] {
 	return func(yield func(*Task, error) bool) {
 		for rec, err := range t.engine.records(ctx, RecordQuery{Status: []Status{StatusRequiresInput}}) {
 			if err != nil {
@@ -116,8 +122,11 @@ func (t *Tasks) Open(ctx context.Context, filter TaskFilter) iter.Seq2[*Task, er
 				continue // removed in this moment
 			}
 			if err != nil {
-				yield(nil, err)
-				return
+				if err = failed(rec.ID, err); err != nil {
+					yield(nil, err)
+					return
+				}
+				continue
 			}
 			for _, task := range list {
 				if task.State == TaskOpen && (filter.Assignee == "" || slices.Contains(task.Assignees, filter.Assignee)) &&

@@ -22,6 +22,8 @@ type letterBatch struct {
 	Number   int64     `json:"number,omitempty"`
 	At       time.Time `json:"at,omitzero"`
 	Requests []string  `json:"requests,omitempty"`
+	// Full says that there may be more requests than it is about.
+	Full bool `json:"full,omitempty"`
 	// Sent says that the notifier took it, and only the ticks may lack.
 	Sent bool `json:"sent,omitempty"`
 }
@@ -38,47 +40,59 @@ func (b *letterBatch) noticeID() string { return fmt.Sprintf("%s.%d", vendorLett
 func (e *Engine) askVendor(ctx context.Context, m *Message, l *letter) (handled, error) {
 	v, batch := e.vendor(l.Vendor.Key), l.Vendor
 	if v == nil {
-		if err := e.releaseOrphans(ctx); err != nil {
-			return handled{}, err
+		done, err := e.leave(l)
+		if errors.Is(err, errOutdated) {
+			err = cmp.Or(e.releaseOrphans(ctx, l.Vendor.Key), err)
 		}
-		return handled{}, errOutdated
+		return done, err
 	}
+	keep := e.keeper(ctx, m, l)
 	if len(batch.Requests) == 0 {
-		ids, err := e.awaiting(ctx, v)
+		ids, err := e.awaiting(ctx, v, keep)
 		if err != nil {
 			return handled{}, err
 		}
 		if len(ids) == 0 {
 			return handled{again: e.standingTime(l)}, nil
 		}
-		batch.At, batch.Requests, batch.Sent = e.now(), ids, false
+		batch.At, batch.Requests, batch.Sent, batch.Full = e.now(), ids, false, len(ids) == maxBatch
 		batch.Number = max(batch.Number+1, batch.At.UnixMicro())
 		if err := e.saveLetter(ctx, m, l); err != nil {
 			return handled{}, err
 		}
 	}
 	if !batch.Sent {
-		if err := e.sendBatch(ctx, v, batch); err != nil {
+		n, err := e.people(ctx, v, batch, keep)
+		if err != nil {
 			return handled{}, err
+		}
+		// With those left out that cannot be asked about, and only if the
+		// message is still this process's to send.
+		if err := e.saveLetter(ctx, m, l); err != nil {
+			return handled{}, err
+		}
+		if len(n.People) > 0 {
+			if err := e.sendNotice(ctx, n); err != nil {
+				return handled{}, err
+			}
 		}
 		batch.Sent = true
 		if err := e.saveLetter(ctx, m, l); err != nil {
 			return handled{}, err
 		}
 	}
-	saved := e.now()
 	for _, id := range batch.Requests {
 		if err := e.markAsked(ctx, id, v, batch.noticeID()); err != nil {
-			return handled{}, err
-		}
-		if now := e.now(); now.Sub(saved) > e.config.Lease/4 {
-			if err := e.saveLetter(ctx, m, l); err != nil {
+			if !e.unreadable(ctx, id) {
 				return handled{}, err
 			}
-			saved = now
+			e.passOver(ctx, id, "tick off "+v.Key, err)
+		}
+		if err := keep(); err != nil {
+			return handled{}, err
 		}
 	}
-	full := len(batch.Requests) == maxBatch // there may be more
+	full := batch.Full
 	l.begin()
 	if full {
 		return handled{again: e.now()}, nil
@@ -86,27 +100,51 @@ func (e *Engine) askVendor(ctx context.Context, m *Message, l *letter) (handled,
 	return handled{again: e.standingTime(l)}, nil
 }
 
-// sendBatch sends a message to a vendor, unless none of its requests waits for
-// it any more.
-func (e *Engine) sendBatch(ctx context.Context, v *Vendor, batch *letterBatch) error {
+// people makes the message to a vendor: about all whose requests were written
+// down, each person once. It is the same whenever it comes again, also where a
+// request has gone on meanwhile, but for requests that were canceled, denied or
+// deleted, and those whose data subject was forgotten. One that cannot be read
+// is left out, and waits.
+func (e *Engine) people(ctx context.Context, v *Vendor, batch *letterBatch, keep func() error) (*Notice, error) {
 	n := &Notice{ID: batch.noticeID(), Kind: NoticeErase, At: batch.At, Vendor: &NoticeVendor{Key: v.Key, Name: v.Name, Address: v.Address}}
+	seen := map[string]bool{}
+	var readable []string
 	for _, id := range batch.Requests {
 		ids, err := e.peopleOf(ctx, id, v)
 		if err != nil {
-			return err
+			if !e.unreadable(ctx, id) {
+				return nil, err
+			}
+			e.passOver(ctx, id, "ask vendor "+v.Key, err)
+			continue
 		}
-		if len(ids) > 0 {
+		readable = append(readable, id)
+		if person := ids.fingerprint(); len(ids) > 0 && !seen[person] {
+			seen[person] = true
 			n.People = append(n.People, ids)
 		}
+		if err := keep(); err != nil {
+			return nil, err
+		}
 	}
-	if len(n.People) == 0 {
-		return nil
+	batch.Requests = readable
+	return n, nil
+}
+
+// fingerprint is the same for equal identities, in whatever order their values
+// are.
+func (ids Identities) fingerprint() string {
+	var all []string
+	for _, kind := range ids.Kinds() {
+		for _, v := range slices.Sorted(slices.Values(ids[kind])) {
+			all = append(all, fmt.Sprintf("%q:%q", kind, v))
+		}
 	}
-	return e.sendNotice(ctx, n)
+	return strings.Join(slices.Compact(all), " ")
 }
 
 // awaiting are the requests that wait for a vendor to be asked, oldest first.
-func (e *Engine) awaiting(ctx context.Context, v *Vendor) ([]string, error) {
+func (e *Engine) awaiting(ctx context.Context, v *Vendor, keep func() error) ([]string, error) {
 	var ids []string
 	for rec, err := range e.records(ctx, RecordQuery{Status: []Status{StatusAwaitingEmail}}) {
 		if err != nil {
@@ -114,13 +152,17 @@ func (e *Engine) awaiting(ctx context.Context, v *Vendor) ([]string, error) {
 		}
 		waits, err := rec.awaitsVendor(v.Key)
 		if err != nil {
-			return nil, err
+			e.passOver(ctx, rec.ID, "ask vendor "+v.Key, err)
+			continue
 		}
 		if waits {
 			ids = append(ids, rec.ID)
 		}
 		if len(ids) == maxBatch {
 			break
+		}
+		if err := keep(); err != nil {
+			return nil, err
 		}
 	}
 	return ids, nil
@@ -142,11 +184,16 @@ func (e *Engine) peopleOf(ctx context.Context, id string, v *Vendor) (Identities
 	if err != nil {
 		return nil, err
 	}
-	waits, err := rec.awaitsVendor(v.Key)
-	if err != nil || !waits {
+	if rec.Status == StatusCanceled || rec.Status == StatusDenied || !rec.DeletedAt.IsZero() {
+		return nil, nil
+	}
+	if _, err := rec.state(); err != nil {
 		return nil, err
 	}
 	all, err := newRun(e, rec).identities(ctx)
+	if errors.Is(err, ErrShredded) && lifecycle.Status(rec.Status).Ended() {
+		return nil, nil
+	}
 	return v.knows(all), err
 }
 
@@ -204,7 +251,11 @@ func (e *Engine) vendorFailed(ctx context.Context, m *Message, l *letter) ([]Mes
 			d.event(Event{Kind: "not asked", Action: graph.Erasure, Status: logError, Message: failure})
 			return d.note(ctx, "vendor not asked", "", map[string]string{"vendor": l.Vendor.Key, "message": id, "reason": l.Failure})
 		})
-		if err != nil && !errors.Is(err, errOutdated) && !errors.Is(err, ErrNotFound) {
+		switch {
+		case err == nil, errors.Is(err, errOutdated), errors.Is(err, ErrNotFound):
+		case e.unreadable(ctx, request):
+			e.passOver(ctx, request, "note a failure", err)
+		default:
 			return nil, err
 		}
 	}
@@ -217,41 +268,4 @@ func (e *Engine) vendorFailed(ctx context.Context, m *Message, l *letter) ([]Mes
 	}
 	l.begin()
 	return []MessageChange{{Message: told}}, nil
-}
-
-// releaseOrphans lets requests go on that wait for vendors that are not
-// configured any more. They find out and fail, so that people learn of it.
-func (e *Engine) releaseOrphans(ctx context.Context) error {
-	for rec, err := range e.records(ctx, RecordQuery{Status: []Status{StatusAwaitingEmail}}) {
-		if err != nil {
-			return err
-		}
-		state, err := rec.state()
-		if err != nil {
-			return err
-		}
-		orphan := func(await string) bool {
-			key, ok := strings.CutPrefix(await, awaitVendor(""))
-			return ok && e.vendor(key) == nil
-		}
-		if !slices.ContainsFunc(state.Awaits, orphan) {
-			continue
-		}
-		d, err := e.requests.try(ctx, rec.ID, func(d *draft) error {
-			if d.Record.Status != StatusAwaitingEmail || !slices.ContainsFunc(d.state.Awaits, orphan) {
-				return errOutdated
-			}
-			return d.move(ctx, lifecycle.Event{Kind: lifecycle.GotAnswer}, By{}, nil)
-		})
-		switch {
-		case errors.Is(err, errOutdated), errors.Is(err, ErrNotFound), errors.Is(err, ErrDeleted):
-		case err != nil:
-			return err
-		default:
-			if err := e.hint(ctx, &d.Record); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -65,7 +65,8 @@ func (s *Store) Messages(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message
 	defer s.mu.RUnlock()
 	var list []dsr.Message
 	for _, m := range s.messages {
-		if (q.ID == "" || m.ID == q.ID) && (q.RequestID == "" || m.RequestID == q.RequestID) && (q.Before.IsZero() || m.DueAt.Before(q.Before)) {
+		if (q.ID == "" || m.ID == q.ID) && (q.RequestID == "" || m.RequestID == q.RequestID) && (q.Before.IsZero() || m.DueAt.Before(q.Before)) &&
+			(q.After == nil || cmp.Or(m.DueAt.Compare(q.After.Time), cmp.Compare(m.ID, q.After.ID)) > 0) {
 			list = append(list, m)
 		}
 	}

@@ -140,6 +140,24 @@ func brokenOutbox() map[string]faults {
 				}
 			}),
 		},
+		"message pages": {
+			"all are the first": asked(func(q *dsr.MessageQuery) { q.After = nil }),
+			"times only": asked(func(q *dsr.MessageQuery) {
+				if q.After != nil {
+					q.After = &dsr.RecordPlace{Time: q.After.Time, ID: "\u007f"}
+				}
+			}),
+			"IDs only": asked(func(q *dsr.MessageQuery) {
+				if q.After != nil {
+					q.After = &dsr.RecordPlace{ID: q.After.ID}
+				}
+			}),
+			"milliseconds in places": asked(func(q *dsr.MessageQuery) {
+				if q.After != nil {
+					q.After = &dsr.RecordPlace{Time: q.After.Time.Truncate(time.Millisecond), ID: q.After.ID}
+				}
+			}),
+		},
 		"message limit": {
 			"none unless told":    asked(func(q *dsr.MessageQuery) { q.Limit = cmp.Or(q.Limit, 1000) }),
 			"never more than 100": asked(func(q *dsr.MessageQuery) { q.Limit = min(q.Limit, 100) }),

@@ -179,6 +179,50 @@ func messageOrder(ctx context.Context, s dsr.Store) error {
 	return nil
 }
 
+// messagePages walks through messages of equal and of different times, page by
+// page, with and without another condition.
+func messagePages(ctx context.Context, s dsr.Store) error {
+	var ids []string
+	var changes []dsr.MessageChange
+	for i := range 17 {
+		m := message(fmt.Sprintf("m%02d", (i*7)%17), []string{"r1", ""}[i%2])
+		m.DueAt = noon.Add(time.Duration(i/4) * time.Microsecond)
+		if i < 3 {
+			m.DueAt = time.Time{}
+		}
+		changes = append(changes, put(m)...)
+	}
+	if err := s.SaveMessages(ctx, changes); err != nil {
+		return err
+	}
+	for _, q := range []dsr.MessageQuery{{}, {RequestID: "r1"}, {Before: noon.Add(2 * time.Microsecond)}} {
+		q.Limit = 1000
+		all, err := s.Messages(ctx, q)
+		if err != nil {
+			return fmt.Errorf("messages: %w", err)
+		}
+		for _, q.Limit = range []int{1, 2, 5} {
+			ids, q.After = nil, nil
+			for range len(all) + 1 {
+				page, err := s.Messages(ctx, q)
+				if err != nil {
+					return fmt.Errorf("messages: %w", err)
+				}
+				if len(page) == 0 {
+					break
+				}
+				ids = append(ids, idsOf(page)...)
+				last := page[len(page)-1]
+				q.After = &dsr.RecordPlace{Time: last.DueAt, ID: last.ID}
+			}
+			if want := idsOf(all); !slices.Equal(ids, want) {
+				return fmt.Errorf("pages of %d hold messages %q, want %q", q.Limit, ids, want)
+			}
+		}
+	}
+	return nil
+}
+
 func idsOf(list []dsr.Message) []string {
 	ids := make([]string, len(list))
 	for i, m := range list {

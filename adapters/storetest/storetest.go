@@ -58,6 +58,7 @@ func Checks() []Check {
 		{"message round trip", "a message is returned as it was saved, in its newest version, until it is removed", on(messageRoundTrip, "r1")},
 		{"message filters", "a query for messages selects exactly, and its fields are joined by AND", on(messageFilters, "r1", "r10")},
 		{"message order", "messages are sorted by DueAt and then by ID, also those beyond the times that a store can keep", on(messageOrder)},
+		{"message pages", "pages of messages that follow each other hold each of them once", on(messagePages, "r1")},
 		{"message limit", "at most Limit messages are returned, 100 unless told", on(messageLimit, "r1")},
 		{"messages atomic", "of a list of changes to messages all are saved, in their order, or none", on(messagesAtomic, "r1")},
 		{"message conflict", "a change of a message that expects another version than the stored one is refused with ErrConflict", on(messageConflict, "r1")},

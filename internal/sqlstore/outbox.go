@@ -29,6 +29,7 @@ type MessageChange struct {
 type MessageQuery struct {
 	ID, RequestID string
 	Before        time.Time
+	After         *Place
 	Limit         int // defaults to 100
 }
 
@@ -107,6 +108,13 @@ func (d *Dialect) Messages(ctx context.Context, c Conn, q *MessageQuery) ([]Mess
 			return nil, err
 		}
 		s = s.Where("due_at < ?", before)
+	}
+	if q.After != nil {
+		at, err := d.bound(q.After.Time)
+		if err != nil {
+			return nil, err
+		}
+		s = s.Where("(due_at, id) > (?, ?)", at, q.After.ID)
 	}
 	limit := q.Limit
 	if limit <= 0 {

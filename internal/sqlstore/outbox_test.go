@@ -58,6 +58,7 @@ func TestMessageStatements(t *testing.T) {
 		{sqlstore.MessageQuery{Limit: -1}, "", []any{100}},
 		{sqlstore.MessageQuery{ID: "m", Limit: 1}, "WHERE id = ? ", []any{"m", 1}},
 		{sqlstore.MessageQuery{RequestID: "r1", Before: time.Unix(9, 0)}, "WHERE request_id = ? AND due_at < ? ", []any{"r1", int64(9), 100}},
+		{sqlstore.MessageQuery{After: &sqlstore.Place{Time: time.Unix(9, 0), ID: "m"}}, "WHERE (due_at, id) > (?, ?) ", []any{int64(9), "m", 100}},
 	} {
 		l := &log{}
 		_, err := dialect(false, "").Messages(t.Context(), l, &test.query)

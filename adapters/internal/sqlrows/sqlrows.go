@@ -109,7 +109,9 @@ func MessageChanges(list []dsr.MessageChange) []sqlstore.MessageChange {
 }
 
 // MessageQuery is a query for messages as SQL asks it.
-func MessageQuery(q *dsr.MessageQuery) *sqlstore.MessageQuery { return (*sqlstore.MessageQuery)(q) }
+func MessageQuery(q *dsr.MessageQuery) *sqlstore.MessageQuery {
+	return &sqlstore.MessageQuery{ID: q.ID, RequestID: q.RequestID, Before: q.Before, After: (*sqlstore.Place)(q.After), Limit: q.Limit}
+}
 
 // Messages are messages as the port returns them.
 func Messages(list []sqlstore.Message) []dsr.Message {
