@@ -20,6 +20,12 @@ type Flow struct {
 	// VerifyIdentity sends a code of six digits to the data subject through
 	// the Notifier, which Requests.Verify wants to see. Submissions that say
 	// Verified are exempt.
+	//
+	// The code proves that whoever reads one of the addresses which the
+	// Notifier reaches has submitted the request; so a submission may hold
+	// only one value of each kind of identity, else one mailbox would vouch
+	// for another. With more, a host verifies them one by one and says
+	// Verified. Kinds that the Notifier does not reach are not proved.
 	VerifyIdentity bool
 	// CodeTTL is how long a code is good. Defaults to 10 minutes.
 	CodeTTL time.Duration

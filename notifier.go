@@ -160,7 +160,8 @@ type Notice struct {
 
 	// What follows is personal, or secret.
 
-	// To is the data subject.
+	// To is the data subject, by the identities of the submission; never by
+	// those that hooks added.
 	To Identities
 	// Code is the verification code, good until CodeExpires.
 	Code        string

@@ -173,15 +173,20 @@ func validLocation(s string) bool {
 // lookup hashes an identity value for exact search, without regard to case
 // where its kind says so.
 func (e *Engine) lookup(ctx context.Context, kind, v string) ([]byte, error) {
-	v = strings.TrimSpace(v)
-	if e.kinds[kind].FoldCase {
-		v = value.Fold(v)
-	}
-	hash, err := e.config.Keyring.Lookup(ctx, []byte("identity\x00"+kind+"\x00"+v))
+	hash, err := e.config.Keyring.Lookup(ctx, []byte("identity\x00"+kind+"\x00"+e.compared(kind, v)))
 	if err != nil {
 		return nil, fmt.Errorf("dsr: hash an identity: %w", err)
 	}
 	return hash, nil
+}
+
+// compared is the form of an identity value in which it equals others.
+func (e *Engine) compared(kind, v string) string {
+	v = strings.TrimSpace(v)
+	if e.kinds[kind].FoldCase {
+		v = value.Fold(v)
+	}
+	return v
 }
 
 // Get returns a request, or [ErrNotFound].

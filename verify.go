@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/lifecycle"
 )
 
@@ -61,6 +62,13 @@ func (d *draft) newCode(ctx context.Context, flow Flow, by By) error {
 	if d.engine.config.Notifier == nil {
 		return errors.New("dsr: no Notifier is configured that could send the verification code")
 	}
+	sub, err := newRun(d.engine, &d.Record).subject(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.engine.verifiable(sub.Identities); err != nil {
+		return err
+	}
 	n, err := rand.Int(d.engine.config.Random, big.NewInt(1_000_000))
 	if err != nil {
 		return fmt.Errorf("dsr: make a verification code: %w", err)
@@ -76,6 +84,24 @@ func (d *draft) newCode(ctx context.Context, flow Flow, by By) error {
 		return err
 	}
 	return d.notify(ctx, Notice{Kind: NoticeVerify, Code: code, CodeExpires: expires})
+}
+
+// verifiable refuses identities of which one code could prove but one.
+func (e *Engine) verifiable(ids Identities) error {
+	var faults graph.Diagnostics
+	for _, kind := range ids.Kinds() {
+		distinct := map[string]bool{}
+		for _, v := range ids[kind] {
+			distinct[e.compared(kind, v)] = true
+		}
+		if len(distinct) > 1 {
+			faults = append(faults, graph.Diagnostic{
+				Severity: graph.Error, Subject: "identity " + kind,
+				Message: fmt.Sprintf("it has %d values, and a verification code that goes to all of them would be proof of one; verify them one by one and set Submission.Verified, or submit one", len(distinct)),
+			})
+		}
+	}
+	return faults.Err()
 }
 
 func (e *Engine) hashCode(ctx context.Context, id, code string) ([]byte, error) {
