@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/godsr/dsr/graph"
@@ -129,8 +130,41 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 }
 
 // reasonOf says why a message was not taken, without what the other side said,
-// which may quote it.
+// which may quote it: in the notifier's words only where it offers some for that.
 func reasonOf(err error) string {
+	kind, reason := failureOf(err), offered(err)
+	switch {
+	case reason == "":
+		return kind
+	case errors.Is(err, ErrRejected):
+		return kind + ": " + reason
+	}
+	return reason
+}
+
+// maxOffered is how much of a reason is kept, in bytes.
+const maxOffered = 500
+
+// offered is what an error offers to be shown; empty for nothing.
+func offered(err error) (reason string) {
+	defer func() {
+		if recover() != nil { // it is a host's, and its panic may quote anything
+			reason = ""
+		}
+	}()
+	var says ReasonError
+	if !errors.As(err, &says) {
+		return ""
+	}
+	reason = strings.Join(strings.Fields(strings.ToValidUTF8(says.Reason(), "")), " ")
+	if len(reason) > maxOffered {
+		reason = strings.ToValidUTF8(reason[:maxOffered], "")
+	}
+	return reason
+}
+
+// failureOf says of what kind a failure is.
+func failureOf(err error) string {
 	var panicked *graph.PanicError
 	var hook *hookError
 	switch {
