@@ -23,7 +23,9 @@ type Requests struct {
 // given kinds of identity, seals the identities and stores the request, as far
 // along its flow as it can go. A fault is told in full and stores nothing.
 // Where only the executor or the sending of a verification code fails, the
-// stored request is returned beside the error.
+// stored request is returned beside the error. In a process that does not Run,
+// notices are sent before it returns; hooks are called by Run, Advance or
+// [Messages.Send].
 func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	e := r.engine
 	if err := s.check(); err != nil {

@@ -96,7 +96,7 @@ func (r *Requests) Extend(ctx context.Context, id string, until time.Time, by By
 	if err != nil {
 		return nil, err
 	}
-	r.engine.sendClaimed(ctx, d.claimed)
+	r.engine.sendNow(ctx, d.toSend)
 	return d.Record.request(), nil
 }
 

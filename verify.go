@@ -52,7 +52,7 @@ func (r *Requests) Verify(ctx context.Context, id, code string) (*Request, error
 	if !right {
 		return nil, fmt.Errorf("%w: request %s", ErrWrongCode, id)
 	}
-	r.engine.sendClaimed(ctx, d.claimed)
+	r.engine.sendNow(ctx, d.toSend)
 	return d.Record.request(), r.engine.hint(ctx, &d.Record)
 }
 
@@ -115,7 +115,7 @@ func (e *Engine) hashCode(ctx context.Context, id, code string) ([]byte, error) 
 // sendWithCode sends what a change put into the outbox. Where nobody runs the
 // outbox it matters to the caller that a code is still in it.
 func (e *Engine) sendWithCode(ctx context.Context, d *draft) error {
-	failed := e.sendClaimed(ctx, d.claimed)
+	failed := e.sendNow(ctx, d.toSend)
 	if slices.Contains(failed, NoticeVerify) {
 		return &codeError{id: d.Record.ID}
 	}
