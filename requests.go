@@ -84,7 +84,7 @@ func (r *Requests) admit(ctx context.Context, d *draft, s *Submission, flow Flow
 		return err
 	}
 	if d.Record.Status == StatusUnverified {
-		if err := d.newCode(ctx, flow, By{}); err != nil {
+		if err := d.newCode(ctx, flow, By{}, false); err != nil {
 			return err
 		}
 	}

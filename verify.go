@@ -1,9 +1,11 @@
 package dsr
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
@@ -19,7 +21,7 @@ import (
 // at most [Flow.Codes] for a request.
 func (r *Requests) SendCode(ctx context.Context, id string, by By) (*Request, error) {
 	d, err := r.try(ctx, id, func(d *draft) (err error) {
-		return d.newCode(ctx, r.engine.flow(d.Record.Policy), by)
+		return d.newCode(ctx, r.engine.flow(d.Record.Policy), by, false)
 	})
 	if err != nil {
 		return nil, err
@@ -57,8 +59,9 @@ func (r *Requests) Verify(ctx context.Context, id, code string) (*Request, error
 }
 
 // newCode puts the keyed hash of a new code into the change, and the code itself,
-// sealed, into the outbox.
-func (d *draft) newCode(ctx context.Context, flow Flow, by By) error {
+// sealed, into the outbox. Unseen says that it takes the place of one that expired
+// before it was sent.
+func (d *draft) newCode(ctx context.Context, flow Flow, by By, unseen bool) error {
 	if d.engine.config.Notifier == nil {
 		return errors.New("dsr: no Notifier is configured that could send the verification code")
 	}
@@ -79,11 +82,36 @@ func (d *draft) newCode(ctx context.Context, flow Flow, by By) error {
 		return err
 	}
 	expires := d.now.Add(flow.CodeTTL)
-	event := lifecycle.Event{Kind: lifecycle.SendCode, Code: &lifecycle.Code{Hash: hash, ExpiresAt: expires}}
+	event := lifecycle.Event{Kind: lifecycle.SendCode, Unseen: unseen, Code: &lifecycle.Code{Hash: hash, ExpiresAt: expires}}
 	if err := d.move(ctx, event, by, nil); err != nil {
 		return err
 	}
 	return d.notify(ctx, Notice{Kind: NoticeVerify, Code: code, CodeExpires: expires})
+}
+
+// renewCode makes a new code in the place of one that expired in the outbox, and
+// sends that: nobody saw the old one, and a request must not wait for it for
+// ever. The new message goes on counting the failures of the old.
+func (e *Engine) renewCode(ctx context.Context, m *Message, l *letter, secret *letterSecret) error {
+	_, err := e.requests.try(ctx, m.RequestID, func(d *draft) error {
+		if life, err := e.codeLife(ctx, &d.Record, secret); err != nil || life != codeExpired {
+			return cmp.Or(err, errOutdated)
+		}
+		if err := d.newCode(ctx, e.flow(d.Record.Policy), By{}, true); err != nil {
+			return err
+		}
+		next := &d.Messages[len(d.Messages)-1].Message
+		var renewed letter
+		if err := json.Unmarshal(next.Data, &renewed); err != nil {
+			return fmt.Errorf("dsr: decode a message: %w", err)
+		}
+		renewed.Tries, renewed.Since, renewed.Failure = l.Tries, l.Since, l.Failure
+		old := *m
+		old.Version++
+		d.Messages = append(d.Messages, MessageChange{ExpectVersion: m.Version, Message: old, Remove: true})
+		return renewed.into(next)
+	})
+	return err
 }
 
 // verifiable refuses identities of which one code could prove but one.
