@@ -37,8 +37,6 @@ type run struct {
 	fresh   bool        // schemas are asked for anew, whatever is remembered
 	yield   func() bool // whether to come to a stopping place; may be nil
 
-	claimed []Message // put into the outbox, to be sent by this run
-
 	tasksMu sync.Mutex
 	tasks   map[string]*paperTask // that people are to be asked, not stored yet
 
@@ -67,7 +65,9 @@ func newRun(e *Engine, rec *Record) *run {
 // Advance is [ErrConflict]: the verb has been carried out.
 //
 // What else comes due is done here as well: rules of [Retention], and canceling
-// what was never verified.
+// what was never verified. In a process that does not Run, what is due of the
+// request in the outbox is sent besides: its hooks are called, those that
+// approve before all else, and its notices sent.
 func (r *Requests) Advance(ctx context.Context, id string) (*Request, error) {
 	return r.advance(ctx, id, nil)
 }
@@ -82,6 +82,12 @@ func (r *Requests) advance(ctx context.Context, id string, yield func() bool) (r
 	rec, err := r.engine.config.Store.Request(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if rec.Status == StatusAwaitingPreApproval && !r.engine.runner.running.Load() {
+		r.engine.sendOf(ctx, id) // hooks may approve it
+		if rec, err = r.engine.config.Store.Request(ctx, id); err != nil {
+			return nil, err
+		}
 	}
 	state, err := rec.state()
 	if err != nil {
@@ -117,17 +123,8 @@ func (r *Requests) advance(ctx context.Context, id string, yield func() bool) (r
 	if rec := run.record(); rec.LeaseUntil.IsZero() && rec.Status != StatusInProcessing {
 		r.engine.letGo(context.WithoutCancel(ctx), rec)
 	}
-	r.engine.sendClaimed(context.WithoutCancel(ctx), run.takeClaimed())
+	r.engine.sendOf(context.WithoutCancel(ctx), id)
 	return req, err
-}
-
-// takeClaimed returns the messages that the run has to send.
-func (r *run) takeClaimed() []Message {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	claimed := r.claimed
-	r.claimed = nil
-	return claimed
 }
 
 func (r *run) record() *Record {
@@ -240,7 +237,6 @@ func (r *run) commit(ctx context.Context, apply func(*draft) error) error {
 	}
 	r.rec = &d.Record
 	r.closed = d.Record.LeaseUntil.IsZero()
-	r.claimed = append(r.claimed, d.claimed...)
 	return nil
 }
 

@@ -26,7 +26,7 @@ type draft struct {
 	things []lifecycle.Thing // that go once the change is stored
 
 	letters    string    // what its letters are numbered after; defaults to the request and its version
-	claimed    []Message // of the change, for who makes it to send
+	toSend     []Message // notices of the change, for who makes it to send
 	papersGone bool      // what people answered goes, and its files
 }
 
@@ -257,7 +257,7 @@ func (d *draft) commit(ctx context.Context) error {
 		return err
 	}
 	d.engine.wake(rec.DueAt)
-	if len(d.Messages) > len(d.claimed) {
+	if len(d.Messages) > len(d.toSend) {
 		d.engine.wakeOutbox()
 	}
 	return nil

@@ -20,6 +20,12 @@ type Flow struct {
 	// VerifyIdentity sends a code of six digits to the data subject through
 	// the Notifier, which Requests.Verify wants to see. Submissions that say
 	// Verified are exempt.
+	//
+	// The code proves that whoever reads one of the addresses which the
+	// Notifier reaches has submitted the request; so a submission may hold
+	// only one value of each kind of identity, else one mailbox would vouch
+	// for another. With more, a host verifies them one by one and says
+	// Verified. Kinds that the Notifier does not reach are not proved.
 	VerifyIdentity bool
 	// CodeTTL is how long a code is good. Defaults to 10 minutes.
 	CodeTTL time.Duration
@@ -88,6 +94,9 @@ type Retention struct {
 	Identities time.Duration
 	// Logs are execution logs.
 	Logs time.Duration
+	// Messages to the data subject that were refused for good, or given up,
+	// are dropped from the outbox. They go with Identities in any case.
+	Messages time.Duration
 	// Requests vanish, all but their audit trail, which holds no person.
 	Requests time.Duration
 }
@@ -138,7 +147,7 @@ func (f Flow) lifecycle(keep Retention, erases bool) lifecycle.Flow {
 		Silent: f.Silent, PreApproval: f.PreApproval, Approve: f.Approval, CoolingOff: f.CoolingOff, Finalize: f.Finalization && erases,
 		Keep: lifecycle.Retention{
 			Unverified: keep.Unverified, Collected: keep.Collected, Journal: keep.Journals, Packages: keep.Packages,
-			Identities: keep.Identities, Log: keep.Logs, Request: keep.Requests,
+			Identities: keep.Identities, Log: keep.Logs, Messages: keep.Messages, Request: keep.Requests,
 		},
 	}
 }
@@ -205,7 +214,7 @@ func (e *Engine) configureFlows(faults *multierror.Error) *multierror.Error {
 		keep time.Duration
 	}{
 		{"Unverified", k.Unverified}, {"Collected", k.Collected}, {"Journals", k.Journals}, {"Packages", k.Packages},
-		{"Identities", k.Identities}, {"Logs", k.Logs}, {"Requests", k.Requests},
+		{"Identities", k.Identities}, {"Logs", k.Logs}, {"Messages", k.Messages}, {"Requests", k.Requests},
 	} {
 		if rule.keep < 0 {
 			faults = multierror.Append(faults, fmt.Errorf("Retention.%s is negative", rule.name))

@@ -73,12 +73,17 @@ func submission(policy string, emails ...string) dsr.Submission {
 	return dsr.Submission{Policy: policy, Identities: dsr.Identities{"email": emails}}
 }
 
-// submitted submits a request that must be accepted.
+// submitted submits a request that must be accepted. Hooks are then called, as
+// by an engine that runs.
 func (o *office) submitted(t testing.TB, s dsr.Submission) *dsr.Request {
 	t.Helper()
 	req, err := o.Submit(t.Context(), s)
 	require.NoError(t, err)
-	return req
+	if len(o.config.Hooks) == 0 {
+		return req
+	}
+	o.send(t)
+	return o.get(t, req.ID)
 }
 
 // get returns a request that must be there.

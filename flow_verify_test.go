@@ -19,7 +19,7 @@ var verifying = dsr.Flow{VerifyIdentity: true}
 func TestVerification(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, verifying, nil)
-	req := o.submitted(t, submission("both", "ada@example.com", "ada@work.example"))
+	req := o.submitted(t, submission("both", "ada@example.com"))
 	require.Equal(t, dsr.StatusUnverified, req.Status)
 	require.Zero(t, req.VerifiedAt)
 	require.Zero(t, req.DueAt)
@@ -28,7 +28,7 @@ func TestVerification(t *testing.T) {
 	require.Equal(t, dsr.NoticeReceived, notices[0].Kind)
 	require.Equal(t, dsr.Notice{
 		Kind: dsr.NoticeVerify, RequestID: "r1", Policy: "both", Code: o.code(t),
-		To: dsr.Identities{"email": {"ada@example.com", "ada@work.example"}},
+		To: dsr.Identities{"email": {"ada@example.com"}},
 	}, stripped(notices[1]))
 	require.Equal(t, o.clock.Now().Add(10*time.Minute), notices[1].CodeExpires)
 	require.Contains(t, notices[1].Text, o.code(t))

@@ -174,7 +174,7 @@ func (f *Forms) letGo(ctx context.Context, key string) error {
 			return d.move(ctx, lifecycle.Event{Kind: lifecycle.GotAnswer}, By{}, map[string]string{"form": key, "answer": "no longer asked for"})
 		})
 		if err == nil {
-			e.sendClaimed(ctx, d.claimed)
+			e.sendNow(ctx, d.toSend)
 			err = e.hint(ctx, &d.Record)
 		}
 		if err != nil && !errors.Is(err, errOutdated) && !errors.Is(err, ErrNotFound) {

@@ -2,13 +2,13 @@ package dsr
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/godsr/dsr/graph"
@@ -23,6 +23,9 @@ type handled struct {
 // errOutdated says that a letter has become pointless. That something of its
 // request was shredded makes it so; a letter of many requests it does not.
 var errOutdated = errors.New("outdated")
+
+// errUnsent says that a code expired before it was sent.
+var errUnsent = errors.New("expired unsent")
 
 // handleLetter deals with a claimed message and saves what became of it: whether
 // it was sent, or need not be. The error is that of the store.
@@ -47,6 +50,14 @@ func (e *Engine) handleLetter(ctx context.Context, m Message) (l *letter, sent b
 	}
 	if m.RequestID != "" && errors.Is(err, ErrShredded) {
 		err = errOutdated
+	}
+	if errors.Is(err, errUnsent) {
+		switch err = e.renewCode(ctx, &m, l, &secret); {
+		case err == nil:
+			return l, false, nil // another message has its place
+		case errors.Is(err, ErrTooManyAttempts):
+			done.also, err = e.tellOperators(&m, "its verification code expired before it could be sent, and no more codes may be: resubmit or cancel the request"), nil
+		}
 	}
 	sent = err == nil || errors.Is(err, errOutdated)
 	return l, sent, e.settle(ctx, m, l, done, err)
@@ -121,7 +132,7 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 			}
 			ch.Message.DueAt = e.standingTime(l)
 		}
-		done.also = append(done.also, e.parked(&m, l)...)
+		done.also = append(done.also, e.parked(&m, l, errors.Is(err, ErrRejected))...)
 	}
 	if err := l.into(&ch.Message); err != nil {
 		return err
@@ -135,8 +146,41 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 }
 
 // reasonOf says why a message was not taken, without what the other side said,
-// which may quote it.
+// which may quote it: in the notifier's words only where it offers some for that.
 func reasonOf(err error) string {
+	kind, reason := failureOf(err), offered(err)
+	switch {
+	case reason == "":
+		return kind
+	case errors.Is(err, ErrRejected):
+		return kind + ": " + reason
+	}
+	return reason
+}
+
+// maxOffered is how much of a reason is kept, in bytes.
+const maxOffered = 500
+
+// offered is what an error offers to be shown; empty for nothing.
+func offered(err error) (reason string) {
+	defer func() {
+		if recover() != nil { // it is a host's, and its panic may quote anything
+			reason = ""
+		}
+	}()
+	var says ReasonError
+	if !errors.As(err, &says) {
+		return ""
+	}
+	reason = strings.Join(strings.Fields(strings.ToValidUTF8(says.Reason(), "")), " ")
+	if len(reason) > maxOffered {
+		reason = strings.ToValidUTF8(reason[:maxOffered], "")
+	}
+	return reason
+}
+
+// failureOf says of what kind a failure is.
+func failureOf(err error) string {
 	var panicked *graph.PanicError
 	var hook *hookError
 	switch {
@@ -179,8 +223,13 @@ func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret *let
 		return n, nil
 	}
 	if n.Kind == NoticeVerify {
-		if good, err := e.codeIsGood(ctx, rec, secret); err != nil || !good {
-			return nil, cmp.Or(err, errOutdated)
+		switch life, err := e.codeLife(ctx, rec, secret); {
+		case err != nil:
+			return nil, err
+		case life == codeExpired:
+			return nil, errUnsent
+		case life == codeGone:
+			return nil, errOutdated
 		}
 		n.At = e.now() // the text says how long the code is good from now
 	}
@@ -195,18 +244,31 @@ func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret *let
 	return n, err
 }
 
-// codeIsGood reports whether a code can still be entered: it has not expired,
-// and no newer one took its place.
-func (e *Engine) codeIsGood(ctx context.Context, rec *Record, secret *letterSecret) (bool, error) {
-	if rec.Status != StatusUnverified || !rec.DeletedAt.IsZero() || !e.now().Before(secret.CodeExpires) {
-		return false, nil
+// codeLife is what has become of a code in the outbox.
+type codeLife int
+
+const (
+	codeGone    codeLife = iota // a newer one took its place, or none is needed
+	codeExpired                 // and is still the one to be entered
+	codeGood
+)
+
+// codeLife says whether a code can still be entered.
+func (e *Engine) codeLife(ctx context.Context, rec *Record, secret *letterSecret) (codeLife, error) {
+	if rec.Status != StatusUnverified || !rec.DeletedAt.IsZero() {
+		return codeGone, nil
 	}
 	state, err := rec.state()
 	if err != nil || state.Code == nil {
-		return false, err
+		return codeGone, err
 	}
-	hash, err := e.hashCode(ctx, rec.ID, secret.Code)
-	return err == nil && bytes.Equal(hash, state.Code.Hash), err
+	switch hash, err := e.hashCode(ctx, rec.ID, secret.Code); {
+	case err != nil || !bytes.Equal(hash, state.Code.Hash):
+		return codeGone, err
+	case !e.now().Before(secret.CodeExpires):
+		return codeExpired, nil
+	}
+	return codeGood, nil
 }
 
 // links makes a link to each package that can be opened. They are made once, when

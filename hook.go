@@ -14,8 +14,8 @@ import (
 // adapters/webhook has one over HTTP.
 type Hook interface {
 	// Call tells or asks once. It may come again with the same ID, after a
-	// crash or an error; what it does must count once. It has a minute, and
-	// no answer by then is [ErrUnavailable]. An answer of nil is one without
+	// crash or an error; what it does must count once. It has 45 seconds,
+	// and no answer by then is [ErrUnavailable]. An answer of nil is one without
 	// content.
 	//
 	// An error that wraps [ErrUnavailable], or is one of a network, is tried
@@ -90,7 +90,8 @@ func (c HookCall) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint
 // [HookOutcome.TooLate].
 type HookAnswer struct {
 	// Identities are added to those of the request before execution: they
-	// are looked for as if they had been submitted. Their kinds have 1 to 64
+	// are looked for as if they had been submitted, but notices, and the
+	// links in them, never go to them. Their kinds have 1 to 64
 	// letters, digits, dots, dashes and underscores, unless a dataset has
 	// them.
 	Identities Identities

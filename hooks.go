@@ -204,20 +204,22 @@ func (d *draft) addIdentities(ctx context.Context, more Identities) error {
 	if err != nil {
 		return err
 	}
-	for _, kind := range more.Kinds() {
-		if sub.Identities[kind] == nil {
-			sub.Derived = append(sub.Derived, kind)
+	derived := merged(sub.Derived, more)
+	for kind, values := range derived {
+		derived[kind] = slices.DeleteFunc(values, func(v string) bool { return slices.Contains(sub.Identities[kind], v) })
+		if len(derived[kind]) == 0 {
+			delete(derived, kind)
 		}
 	}
-	sub.Identities = merged(sub.Identities, more)
+	sub.Derived = derived
 	return d.engine.resealSubject(ctx, &d.Record, sub)
 }
 
 // planned are the kinds of identity to plan with. Those that a hook added count
 // where a dataset has them; those of a submission must.
 func (e *Engine) planned(sub *subject) []string {
-	return slices.DeleteFunc(Identities(sub.Identities).Kinds(), func(kind string) bool {
-		return slices.Contains(sub.Derived, kind) && !e.datasetKind(kind)
+	return slices.DeleteFunc(sub.all().Kinds(), func(kind string) bool {
+		return sub.Identities[kind] == nil && !e.datasetKind(kind)
 	})
 }
 

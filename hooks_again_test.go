@@ -70,6 +70,7 @@ func TestHooksOfARequestThatIsSubmittedAgain(t *testing.T) {
 	o.packages.err = nil
 	_, err = o.Resubmit(t.Context(), "r1", clerk)
 	require.NoError(t, err)
+	o.send(t)
 	require.Empty(t, o.requireStatus(t, "r1", dsr.StatusApproved).Hooks)
 	req := o.advanced(t, "r1", dsr.StatusComplete)
 	o.send(t)

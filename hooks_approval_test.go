@@ -93,6 +93,7 @@ func TestPreApprovalAfterVerification(t *testing.T) {
 	require.Empty(t, hooks.list())
 	_, err := o.Verify(t.Context(), "r1", o.code(t))
 	require.NoError(t, err)
+	o.send(t)
 	o.requireStatus(t, "r1", dsr.StatusApproved)
 	require.Len(t, hooks.list(), 1)
 }

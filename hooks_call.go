@@ -190,20 +190,31 @@ func (e *Engine) callFromOutbox(ctx context.Context, m *Message, l *letter, rec 
 	return done, err
 }
 
-// parked tells operators of a call that will not be made again by itself.
-func (e *Engine) parked(m *Message, l *letter) []MessageChange {
-	if l.Hook == nil {
+// parked tells operators of a call, or of a notice to others, that will not be
+// tried again by itself; never of one to themselves.
+func (e *Engine) parked(m *Message, l *letter, refused bool) []MessageChange {
+	switch {
+	case l.Hook != nil:
+		return e.tellOfHook(m, l, "was called in vain: "+l.Failure)
+	case l.Notice == nil, l.Notice.Kind.Audience() == ToOperators:
 		return nil
+	case refused:
+		return e.tellOperators(m, fmt.Sprintf("notice %q to the %s was %s", l.Notice.Kind, l.Notice.Kind.Audience(), l.Failure))
 	}
-	return e.tellOfHook(m, l, "was called in vain: "+l.Failure)
+	return e.tellOperators(m, fmt.Sprintf("notice %q to the %s was given up: %s", l.Notice.Kind, l.Notice.Kind.Audience(), l.Failure))
 }
 
 // tellOfHook puts a notice of a call of the outbox to operators beside it.
 func (e *Engine) tellOfHook(m *Message, l *letter, what string) []MessageChange {
+	return e.tellOperators(m, fmt.Sprintf("%s hook %s %s", l.Hook.Phase, l.Hook.Hook, what))
+}
+
+// tellOperators puts a notice of a message of the outbox to operators beside it.
+func (e *Engine) tellOperators(m *Message, message string) []MessageChange {
 	if e.config.Notifier == nil {
 		return nil
 	}
-	text := letterText{Kind: NoticeInput, At: e.now(), Message: fmt.Sprintf("%s hook %s %s", l.Hook.Phase, l.Hook.Hook, what)}
+	text := letterText{Kind: NoticeInput, At: e.now(), Message: message}
 	data, err := json.Marshal(&letter{Kind: letterNotice, Notice: &text})
 	if err != nil { // it holds nothing but text and a time
 		return nil

@@ -150,7 +150,8 @@ func (d *draft) notify(ctx context.Context, n Notice) error {
 }
 
 // post puts a letter into the change. Where nobody runs the outbox, whoever
-// makes the change sends it afterwards and claims it at once.
+// makes the change sends what notices it puts there afterwards. Calls of hooks
+// stay, since nobody who submits or decides is to wait for another system.
 func (d *draft) post(ctx context.Context, l *letter, secret letterSecret, due time.Time) error {
 	rec := &d.Record
 	m := Message{ID: letterID(rec.ID, rec.Version, len(d.Messages)), Version: 1, RequestID: rec.ID, DueAt: due}
@@ -164,9 +165,8 @@ func (d *draft) post(ctx context.Context, l *letter, secret letterSecret, due ti
 	if m.Sealed, err = d.engine.sealLetter(ctx, rec, m.ID, &secret); err != nil {
 		return err
 	}
-	if !due.After(d.now) && !d.engine.runner.running.Load() {
-		m.DueAt = d.engine.claimUntil()
-		d.claimed = append(d.claimed, m)
+	if l.Kind == letterNotice && !due.After(d.now) && !d.engine.runner.running.Load() {
+		d.toSend = append(d.toSend, m)
 	}
 	d.Messages = append(d.Messages, MessageChange{Message: m})
 	return nil

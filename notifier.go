@@ -41,7 +41,20 @@ type Notifier interface {
 	// it then comes again under its ID [lost answer]. An error must hold
 	// nothing personal [no personal values]. Notify must return soon after
 	// ctx is done [canceled], and may be called by many at once [crowd].
+	//
+	// An error that is a [ReasonError], or wraps one, says why for people to
+	// read; of any other only its kind is told.
 	Notify(ctx context.Context, n Notice) error
+}
+
+// ReasonError is an optional ability of the errors of a [Notifier]: it says what
+// went wrong in words that may be logged, kept and shown to operators, such as
+// the name of a server and what it was asked for. Reason must hold nothing
+// personal, neither an address nor a code, nor what the other side answered,
+// which may quote them. At most 500 bytes of it are kept.
+type ReasonError interface {
+	error
+	Reason() string
 }
 
 // ErrRejected: the notice was refused for good; sending it again does not help.
@@ -160,7 +173,8 @@ type Notice struct {
 
 	// What follows is personal, or secret.
 
-	// To is the data subject.
+	// To is the data subject, by the identities of the submission; never by
+	// those that hooks added.
 	To Identities
 	// Code is the verification code, good until CodeExpires.
 	Code        string

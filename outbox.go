@@ -82,6 +82,32 @@ func (m *Messages) Retry(ctx context.Context, id string) error {
 	})
 }
 
+// RetryAll sends all that was refused at the next opportunity, as once what made
+// a notifier refuse is mended, and counts it.
+func (m *Messages) RetryAll(ctx context.Context) (n int, err error) {
+	var list []Message
+	for limit := someMessages; ; limit *= 10 { // they come last
+		if list, err = m.engine.config.Store.Messages(ctx, MessageQuery{Limit: limit}); err != nil {
+			return 0, err
+		}
+		if len(list) < limit {
+			break
+		}
+	}
+	for _, msg := range list {
+		if msg.DueAt.Before(never) {
+			continue
+		}
+		switch err := m.Retry(ctx, msg.ID); {
+		case err == nil:
+			n++
+		case !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrConflict): // somebody else saw to it
+			return n, err
+		}
+	}
+	return n, nil
+}
+
 // Discard drops a message unsent. The next digest, and the next message to a
 // vendor, come at their time all the same, the latter with all whom the
 // discarded one was about. It is [ErrNotFound] that the message was sent.

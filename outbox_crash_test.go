@@ -195,7 +195,8 @@ func TestKilledAnywhereNoNoticeIsLost(t *testing.T) {
 			o := begun()
 			o.config.NewID = func() string { return "r1" }
 			live(t, o, die, after, step(o))
-			require.Equal(t, want, heard(t, o), "killed at call %d, done: %t", die, after)
+			// One whose sender died comes when its claim is over, after others.
+			require.ElementsMatch(t, want, heard(t, o), "killed at call %d, done: %t", die, after)
 			require.Empty(t, o.outbox(t, ""))
 			o.sound(t)
 		}

@@ -222,19 +222,43 @@ func (e *Engine) claim(ctx context.Context, m Message) (*Message, error) {
 	return &m, err
 }
 
-// sendClaimed sends what a change put into the outbox for its maker to send. What
-// fails stays in the outbox, and is named.
-func (e *Engine) sendClaimed(ctx context.Context, claimed []Message) (failed []NoticeKind) {
-	for _, m := range claimed {
-		l, sent, err := e.handleSafely(ctx, m)
+// sendNow sends what a change put into the outbox for its maker to send, one
+// after another, each claimed only then: so no other process sends it as well,
+// however long those before it took. What fails stays in the outbox, and is
+// named.
+func (e *Engine) sendNow(ctx context.Context, list []Message) (failed []NoticeKind) {
+	for _, m := range list {
+		claimed, err := e.claim(ctx, m)
+		var l *letter
+		sent := err == nil && claimed == nil // another process has it
+		if claimed != nil && err == nil {
+			l, sent, err = e.handleSafely(ctx, *claimed)
+		}
 		if err != nil {
 			e.config.Logger.WarnContext(ctx, "a message waits in the outbox", "request", m.RequestID, "message", m.ID)
+		}
+		if l == nil {
+			_ = json.Unmarshal(m.Data, &l)
 		}
 		if !sent && l != nil && l.Notice != nil {
 			failed = append(failed, l.Notice.Kind)
 		}
 	}
 	return failed
+}
+
+// sendOf sends what is due of a request, where nobody runs the outbox.
+func (e *Engine) sendOf(ctx context.Context, requestID string) {
+	if e.runner.running.Load() {
+		return
+	}
+	due, err := e.config.Store.Messages(ctx, MessageQuery{RequestID: requestID, Before: e.now().Add(time.Microsecond)})
+	if err == nil {
+		err = e.sendAll(ctx, due)
+	}
+	if err != nil {
+		e.config.Logger.WarnContext(ctx, "messages wait in the outbox", "request", requestID)
+	}
 }
 
 func (e *Engine) handleSafely(ctx context.Context, m Message) (l *letter, sent bool, err error) {

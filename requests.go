@@ -23,7 +23,9 @@ type Requests struct {
 // given kinds of identity, seals the identities and stores the request, as far
 // along its flow as it can go. A fault is told in full and stores nothing.
 // Where only the executor or the sending of a verification code fails, the
-// stored request is returned beside the error.
+// stored request is returned beside the error. In a process that does not Run,
+// notices are sent before it returns; hooks are called by Run, Advance or
+// [Messages.Send].
 func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	e := r.engine
 	if err := s.check(); err != nil {
@@ -82,7 +84,7 @@ func (r *Requests) admit(ctx context.Context, d *draft, s *Submission, flow Flow
 		return err
 	}
 	if d.Record.Status == StatusUnverified {
-		if err := d.newCode(ctx, flow, By{}); err != nil {
+		if err := d.newCode(ctx, flow, By{}, false); err != nil {
 			return err
 		}
 	}
@@ -173,15 +175,20 @@ func validLocation(s string) bool {
 // lookup hashes an identity value for exact search, without regard to case
 // where its kind says so.
 func (e *Engine) lookup(ctx context.Context, kind, v string) ([]byte, error) {
-	v = strings.TrimSpace(v)
-	if e.kinds[kind].FoldCase {
-		v = value.Fold(v)
-	}
-	hash, err := e.config.Keyring.Lookup(ctx, []byte("identity\x00"+kind+"\x00"+v))
+	hash, err := e.config.Keyring.Lookup(ctx, []byte("identity\x00"+kind+"\x00"+e.compared(kind, v)))
 	if err != nil {
 		return nil, fmt.Errorf("dsr: hash an identity: %w", err)
 	}
 	return hash, nil
+}
+
+// compared is the form of an identity value in which it equals others.
+func (e *Engine) compared(kind, v string) string {
+	v = strings.TrimSpace(v)
+	if e.kinds[kind].FoldCase {
+		v = value.Fold(v)
+	}
+	return v
 }
 
 // Get returns a request, or [ErrNotFound].

@@ -2,6 +2,7 @@ package dsr
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,12 +32,36 @@ func (r *Requests) expire(ctx context.Context, rec *Record) (*Request, error) {
 		}
 	}
 	d, err := r.try(ctx, rec.ID, func(d *draft) error {
-		return d.move(ctx, lifecycle.Event{Kind: lifecycle.Expire}, By{}, details)
+		if err := d.move(ctx, lifecycle.Event{Kind: lifecycle.Expire}, By{}, details); err != nil {
+			return err
+		}
+		return d.dropParked(ctx)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return d.Record.request(), d.sweep(ctx)
+}
+
+// dropParked drops what was refused of the notices to a data subject who is
+// forgotten, or whose time has come.
+func (d *draft) dropParked(ctx context.Context) error {
+	if d.Remove || !slices.Contains(d.things, lifecycle.Messages) && !slices.Contains(d.things, lifecycle.Identities) {
+		return nil // they go with the request, or stay
+	}
+	list, err := d.engine.config.Store.Messages(ctx, MessageQuery{RequestID: d.Record.ID, Limit: 10_000})
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		var l letter
+		if m.DueAt.Before(never) || json.Unmarshal(m.Data, &l) != nil || l.Notice == nil || l.Notice.Kind.Audience() != ToSubject {
+			continue
+		}
+		m.Version++
+		d.Messages = append(d.Messages, MessageChange{ExpectVersion: m.Version - 1, Message: m, Remove: true})
+	}
+	return nil
 }
 
 // removePackages removes what was delivered for a request from destinations

@@ -80,12 +80,17 @@ func (e *Encryption) check() error {
 
 // subject is what is sealed of a submission.
 type subject struct {
+	// Identities are those of the submission: notices go to them alone.
 	Identities map[string][]string `json:"identities"`
 	Locale     string              `json:"locale,omitempty"`
 	Encryption *openEncryption     `json:"encryption,omitempty"`
-	// Derived are the kinds of identity that hooks brought.
-	Derived []string `json:"derived,omitempty"`
+	// Derived are those that hooks brought. They are looked for as well, but
+	// nobody proved that they are the data subject's.
+	Derived map[string][]string `json:"derived,omitempty"`
 }
+
+// all are the identities of the submission and those of hooks.
+func (s *subject) all() Identities { return merged(s.Identities, s.Derived) }
 
 // openEncryption is an Encryption as it is sealed.
 type openEncryption struct {
@@ -156,7 +161,7 @@ func (e *Engine) resealSubject(ctx context.Context, rec *Record, sub *subject) e
 	if rec.Identity, err = seal.Seal(e.config.Random, key, plain, bound(rec.ID, keyIdentity)); err != nil {
 		return fmt.Errorf("dsr: seal the identities: %w", err)
 	}
-	rec.Lookup, err = e.lookups(ctx, sub.Identities)
+	rec.Lookup, err = e.lookups(ctx, sub.all())
 	return err
 }
 
@@ -185,5 +190,5 @@ func (r *run) identities(ctx context.Context) (Identities, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Identities, nil
+	return s.all(), nil
 }

@@ -55,7 +55,7 @@ func (t *Tasks) change(ctx context.Context, requestID, id string, revision int, 
 	if err != nil {
 		return nil, err
 	}
-	e.sendClaimed(ctx, d.claimed)
+	e.sendNow(ctx, d.toSend)
 	return shown, e.hint(ctx, &d.Record)
 }
 

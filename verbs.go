@@ -96,7 +96,7 @@ func (r *Requests) Extend(ctx context.Context, id string, until time.Time, by By
 	if err != nil {
 		return nil, err
 	}
-	r.engine.sendClaimed(ctx, d.claimed)
+	r.engine.sendNow(ctx, d.toSend)
 	return d.Record.request(), nil
 }
 
@@ -131,7 +131,7 @@ func (r *Requests) changeIf(ctx context.Context, id string, event lifecycle.Even
 			if err := d.move(ctx, event, by, nil); err != nil || d.Record.Status != StatusUnverified {
 				return err
 			}
-			return d.newCode(ctx, r.engine.flow(d.Record.Policy), By{})
+			return d.newCode(ctx, r.engine.flow(d.Record.Policy), By{}, false)
 		}
 		if event.Kind == lifecycle.Retry || event.Kind == lifecycle.Resume {
 			d.Record.Failure = ""

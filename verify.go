@@ -1,9 +1,11 @@
 package dsr
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/lifecycle"
 )
 
@@ -18,7 +21,7 @@ import (
 // at most [Flow.Codes] for a request.
 func (r *Requests) SendCode(ctx context.Context, id string, by By) (*Request, error) {
 	d, err := r.try(ctx, id, func(d *draft) (err error) {
-		return d.newCode(ctx, r.engine.flow(d.Record.Policy), by)
+		return d.newCode(ctx, r.engine.flow(d.Record.Policy), by, false)
 	})
 	if err != nil {
 		return nil, err
@@ -51,15 +54,23 @@ func (r *Requests) Verify(ctx context.Context, id, code string) (*Request, error
 	if !right {
 		return nil, fmt.Errorf("%w: request %s", ErrWrongCode, id)
 	}
-	r.engine.sendClaimed(ctx, d.claimed)
+	r.engine.sendNow(ctx, d.toSend)
 	return d.Record.request(), r.engine.hint(ctx, &d.Record)
 }
 
 // newCode puts the keyed hash of a new code into the change, and the code itself,
-// sealed, into the outbox.
-func (d *draft) newCode(ctx context.Context, flow Flow, by By) error {
+// sealed, into the outbox. Unseen says that it takes the place of one that expired
+// before it was sent.
+func (d *draft) newCode(ctx context.Context, flow Flow, by By, unseen bool) error {
 	if d.engine.config.Notifier == nil {
 		return errors.New("dsr: no Notifier is configured that could send the verification code")
+	}
+	sub, err := newRun(d.engine, &d.Record).subject(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.engine.verifiable(sub.Identities); err != nil {
+		return err
 	}
 	n, err := rand.Int(d.engine.config.Random, big.NewInt(1_000_000))
 	if err != nil {
@@ -71,11 +82,54 @@ func (d *draft) newCode(ctx context.Context, flow Flow, by By) error {
 		return err
 	}
 	expires := d.now.Add(flow.CodeTTL)
-	event := lifecycle.Event{Kind: lifecycle.SendCode, Code: &lifecycle.Code{Hash: hash, ExpiresAt: expires}}
+	event := lifecycle.Event{Kind: lifecycle.SendCode, Unseen: unseen, Code: &lifecycle.Code{Hash: hash, ExpiresAt: expires}}
 	if err := d.move(ctx, event, by, nil); err != nil {
 		return err
 	}
 	return d.notify(ctx, Notice{Kind: NoticeVerify, Code: code, CodeExpires: expires})
+}
+
+// renewCode makes a new code in the place of one that expired in the outbox, and
+// sends that: nobody saw the old one, and a request must not wait for it for
+// ever. The new message goes on counting the failures of the old.
+func (e *Engine) renewCode(ctx context.Context, m *Message, l *letter, secret *letterSecret) error {
+	_, err := e.requests.try(ctx, m.RequestID, func(d *draft) error {
+		if life, err := e.codeLife(ctx, &d.Record, secret); err != nil || life != codeExpired {
+			return cmp.Or(err, errOutdated)
+		}
+		if err := d.newCode(ctx, e.flow(d.Record.Policy), By{}, true); err != nil {
+			return err
+		}
+		next := &d.Messages[len(d.Messages)-1].Message
+		var renewed letter
+		if err := json.Unmarshal(next.Data, &renewed); err != nil {
+			return fmt.Errorf("dsr: decode a message: %w", err)
+		}
+		renewed.Tries, renewed.Since, renewed.Failure = l.Tries, l.Since, l.Failure
+		old := *m
+		old.Version++
+		d.Messages = append(d.Messages, MessageChange{ExpectVersion: m.Version, Message: old, Remove: true})
+		return renewed.into(next)
+	})
+	return err
+}
+
+// verifiable refuses identities of which one code could prove but one.
+func (e *Engine) verifiable(ids Identities) error {
+	var faults graph.Diagnostics
+	for _, kind := range ids.Kinds() {
+		distinct := map[string]bool{}
+		for _, v := range ids[kind] {
+			distinct[e.compared(kind, v)] = true
+		}
+		if len(distinct) > 1 {
+			faults = append(faults, graph.Diagnostic{
+				Severity: graph.Error, Subject: "identity " + kind,
+				Message: fmt.Sprintf("it has %d values, and a verification code that goes to all of them would be proof of one; verify them one by one and set Submission.Verified, or submit one", len(distinct)),
+			})
+		}
+	}
+	return faults.Err()
 }
 
 func (e *Engine) hashCode(ctx context.Context, id, code string) ([]byte, error) {
@@ -89,7 +143,7 @@ func (e *Engine) hashCode(ctx context.Context, id, code string) ([]byte, error) 
 // sendWithCode sends what a change put into the outbox. Where nobody runs the
 // outbox it matters to the caller that a code is still in it.
 func (e *Engine) sendWithCode(ctx context.Context, d *draft) error {
-	failed := e.sendClaimed(ctx, d.claimed)
+	failed := e.sendNow(ctx, d.toSend)
 	if slices.Contains(failed, NoticeVerify) {
 		return &codeError{id: d.Record.ID}
 	}

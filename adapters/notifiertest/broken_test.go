@@ -28,7 +28,7 @@ var broken = map[string][]string{
 	"unavailable":        {"gives up at once", "gives up the third time", "swallows failures", "sends later by itself", "stays down"},
 	"lost answer":        {"takes silence for consent", "gives up on a lost answer", "marks anew what was lost"},
 	"canceled":           {"knows deadlines only", "is deaf", "gives up after a time-out", "takes a hanging side for well", "goes on meanwhile"},
-	"no personal values": {"quotes a failure", "quotes a refusal", "quotes what was lost", "quotes what timed out", "quotes what came too late", "quotes the address"},
+	"no personal values": {"quotes a failure", "quotes a refusal", "offers a quote", "quotes what was lost", "quotes what timed out", "quotes what came too late", "quotes the address"},
 	"crowd":              {"crowded: mixes up texts", "crowded: mixes up people", "crowded: mixes up notices", "crowded: takes a few", "crowded: drops some"},
 }
 

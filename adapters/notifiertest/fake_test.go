@@ -185,6 +185,8 @@ func (f *fake) refuses(n dsr.Notice) error {
 			return nil
 		case "quotes a refusal":
 			return fmt.Errorf("%w: %q", dsr.ErrRejected, n.Reason)
+		case "offers a quote":
+			return fmt.Errorf("fake: %w", &offer{dsr.ErrRejected, n.Reason})
 		}
 		return dsr.ErrRejected
 	case f.down:
@@ -238,3 +240,12 @@ func (f *fake) take(n dsr.Notice, to []string) {
 		f.received = append(f.received, r)
 	}
 }
+
+// offer is an error that says more when it is asked.
+type offer struct {
+	error
+	reason string
+}
+
+func (o *offer) Reason() string { return o.reason }
+func (o *offer) Unwrap() error  { return o.error }

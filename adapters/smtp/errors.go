@@ -58,6 +58,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Reason implements [dsr.ReasonError]: the whole text can be shown.
+func (e *Error) Reason() string { return e.Error() }
+
 // Unwrap returns what a host can branch on.
 func (e *Error) Unwrap() []error {
 	if e.cause == nil {

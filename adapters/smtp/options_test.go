@@ -58,6 +58,9 @@ func TestAddressesThatAreNone(t *testing.T) {
 	} {
 		err := n.Notify(t.Context(), dsr.Notice{ID: "n", Kind: dsr.NoticeVerify, To: dsr.Identities{"email": {address}}})
 		require.ErrorIs(t, err, dsr.ErrRejected)
+		var says dsr.ReasonError
+		require.ErrorAs(t, err, &says)
+		require.Equal(t, err.Error(), says.Reason())
 		require.EqualError(t, err, "smtp: find the recipients: an address is none; correct it", address)
 	}
 }

@@ -133,17 +133,27 @@ func (c *Client) Notify(ctx context.Context, n dsr.Notice) error {
 	}
 	body, err := encodeEvent(&n, c.opts.Personal)
 	if err != nil {
-		return fmt.Errorf("webhook: notice %s: %w: %w", n.ID, dsr.ErrRejected, err)
+		return &failure{fmt.Errorf("webhook: notice %s: %w: %w", n.ID, dsr.ErrRejected, err)}
 	}
 	if _, err = c.post(ctx, n.ID, body, nil, false); err != nil {
 		kind := dsr.ErrRejected
 		if outbound.Temporary(err) {
 			kind = dsr.ErrUnavailable
 		}
-		return fmt.Errorf("webhook: notice %s: %w: %w", n.ID, kind, err)
+		return &failure{fmt.Errorf("webhook: notice %s: %w: %w", n.ID, kind, err)}
 	}
 	return nil
 }
+
+// failure is why a notice was not handed over. Its text is made here and in
+// package outbound, of known words only.
+type failure struct{ error }
+
+// Reason implements [dsr.ReasonError]: the whole text can be shown.
+func (f *failure) Reason() string { return f.Error() }
+
+// Unwrap returns what it wraps.
+func (f *failure) Unwrap() error { return f.error }
 
 // Call implements [dsr.Hook]: it posts the call once, as a [Call], under the
 // call's ID. The answer of a two-way hook, and of one that pre-approves, is read

@@ -165,6 +165,9 @@ func TestGuardedReceivers(t *testing.T) {
 	require.ErrorIs(t, err, dsr.ErrRejected)
 	require.EqualError(t, err, "webhook: notice n-1.complete: dsr: the notice will not be taken: POST "+address+
 		": it is refused: its address is not a public one; allow its network if it is meant")
+	var says dsr.ReasonError
+	require.ErrorAs(t, err, &says)
+	require.Equal(t, err.Error(), says.Reason())
 	server.Close()
 	c, err = webhook.New(server.URL, []string{secret}, &webhook.Options{Insecure: true, Allow: loopback()})
 	require.NoError(t, err)

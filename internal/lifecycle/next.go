@@ -18,8 +18,11 @@ type Event struct {
 	Check string
 	// Repeats names the request that this one is a duplicate of.
 	Repeats string
-	// Code is the code that was sent.
-	Code *Code
+	// Code is the code that was sent. Unseen says that the one before expired
+	// before it was sent: then the new one does not count as another, and
+	// goes on with the wrong tries of that, so that guessing stays bounded.
+	Code   *Code
+	Unseen bool
 	// Reason says why, of those that need it: whether one was given for
 	// people's decisions, the text itself for a wait.
 	Reason string
@@ -152,7 +155,7 @@ func check(s *State, e *Event) error {
 			return refuse(s, e, UnknownCheck, "it has no pre-approval check %q; it has: %s", e.Check, strings.Join(s.Flow.PreApproval, ", "))
 		}
 	case SendCode:
-		if s.Codes >= s.Flow.Codes {
+		if s.Codes >= s.Flow.Codes && !e.inPlace(s) {
 			return refuse(s, e, TooManyCodes, "%d verification codes were sent, which is the limit; resubmit the request", s.Codes)
 		}
 	case Verify:
@@ -180,6 +183,12 @@ func check(s *State, e *Event) error {
 	return nil
 }
 
+// inPlace reports whether a code takes the place of one that nobody saw, and
+// that is not void.
+func (e *Event) inPlace(s *State) bool {
+	return e.Unseen && s.Code != nil && s.Code.Wrong < s.Flow.CodeAttempts
+}
+
 // apply writes down what a move leaves behind.
 func (ch *Change) apply(old *State, e *Event) {
 	s := &ch.State
@@ -196,7 +205,13 @@ func (ch *Change) apply(old *State, e *Event) {
 			s.VerifiedAt = e.At
 		}
 	case SendCode:
-		s.Code, s.Codes = e.Code, s.Codes+1
+		if !e.inPlace(old) {
+			s.Code, s.Codes = e.Code, s.Codes+1
+			break
+		}
+		code := *e.Code
+		code.Wrong = old.Code.Wrong
+		s.Code = &code
 	case Verify:
 		if !e.Right {
 			s.Code.Wrong++

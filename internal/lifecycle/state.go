@@ -79,6 +79,7 @@ const (
 	Packages   Thing = "packages"
 	Identities Thing = "identities"
 	Log        Thing = "log"
+	Messages   Thing = "messages"
 	Request    Thing = "request"
 )
 
@@ -106,6 +107,7 @@ func (s *State) rules() []rule {
 		add(Packages, ended, keep.Packages)
 		add(Identities, ended, keep.Identities)
 		add(Log, ended, keep.Log)
+		add(Messages, ended, keep.Messages)
 		add(Request, ended, keep.Request)
 		return list
 	}

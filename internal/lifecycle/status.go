@@ -109,5 +109,6 @@ type Retention struct {
 	Packages   time.Duration `json:"packages,omitempty"`
 	Identities time.Duration `json:"identities,omitempty"`
 	Log        time.Duration `json:"log,omitempty"`
+	Messages   time.Duration `json:"messages,omitempty"`
 	Request    time.Duration `json:"request,omitempty"`
 }
