@@ -72,7 +72,8 @@ const (
 // Notices to others.
 const (
 	// NoticeInput is sent to operators when a person has to act: forms are
-	// to be filled in, or a limit was met.
+	// to be filled in, a hook halted a request, or a vendor was asked and
+	// somebody has to say that it has answered.
 	NoticeInput NoticeKind = "input required"
 	// NoticeTask is sent to those whom a task is assigned to.
 	NoticeTask NoticeKind = "task"
