@@ -64,6 +64,9 @@ func (e *Engine) dispatch(ctx context.Context, m *Message, l *letter, secret let
 	case letterHook:
 		return e.callFromOutbox(ctx, m, l, rec)
 	case letterReminder:
+		if l.Answer != "" {
+			return e.remindOfVendor(ctx, m, l, rec)
+		}
 		return e.remind(ctx, m, l, rec)
 	case letterDigest:
 		return e.digest(ctx, m, l)
@@ -163,6 +166,7 @@ func (e *Engine) sendNotice(ctx context.Context, n *Notice) error {
 func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret *letterSecret, rec *Record) (*Notice, error) {
 	n := &Notice{
 		ID: m.ID, Kind: l.Notice.Kind, At: l.Notice.At, Deadline: l.Notice.Deadline, Packages: l.Notice.Packages, Message: l.Notice.Message, Tasks: l.Notice.Tasks,
+		Unconfirmed: l.Notice.Unconfirmed, Asked: l.Notice.Asked,
 		Code: secret.Code, CodeExpires: secret.CodeExpires, Reason: secret.Reason, Assignee: secret.Assignee,
 	}
 	if rec == nil {
@@ -183,7 +187,7 @@ func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret *let
 		return nil, err
 	}
 	n.To, n.Locale = sub.Identities, sub.Locale
-	if n.Kind == NoticeComplete && e.config.DownloadURL != "" {
+	if len(n.Packages) > 0 && e.config.DownloadURL != "" {
 		n.Links, err = e.links(ctx, m, l, secret, rec)
 	}
 	return n, err
@@ -221,7 +225,7 @@ func (e *Engine) links(ctx context.Context, m *Message, l *letter, secret *lette
 		}
 		token, expires, err := e.downloads.Link(ctx, rec.ID, p.Rule, nil)
 		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrPackageGone) || errors.Is(err, ErrConflict) || errors.Is(err, ErrDeleted) {
-			e.config.Logger.WarnContext(ctx, "a notice of completion has no link to a package", "request", rec.ID, "rule", p.Rule)
+			e.config.Logger.WarnContext(ctx, "a notice has no link to a package", "request", rec.ID, "rule", p.Rule)
 			continue
 		}
 		if err != nil {
