@@ -182,6 +182,9 @@ func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret *let
 		}
 		n.At = e.now() // the text says how long the code is good from now
 	}
+	if n.Kind == NoticePackage && rec.Status == StatusInProcessing { // a link would take the request from who works on it
+		return nil, fmt.Errorf("%w: the request is being worked on", ErrUnavailable)
+	}
 	sub, err := newRun(e, rec).subject(ctx)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package dsr_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -71,7 +72,7 @@ func TestVendorsReminderByDefault(t *testing.T) {
 // answered; its links come once.
 func TestPackageComesBeforeVendorsAnswer(t *testing.T) {
 	t.Parallel()
-	o := linked(t, func(c *dsr.Config) { c.Vendors = []dsr.Vendor{thursdays} })
+	o := linked(t, func(c *dsr.Config) { c.Vendors, c.Retention.Packages = []dsr.Vendor{thursdays}, 24*time.Hour })
 	o.sendAt(t, begin)
 	o.erasing(t, "both", email("ada@example.com"))
 	n := o.last(t)
@@ -80,12 +81,21 @@ func TestPackageComesBeforeVendorsAnswer(t *testing.T) {
 	require.Equal(t, dsr.Identities{"email": {"ada@example.com"}}, n.To)
 	require.Len(t, n.Links, 1)
 	require.Contains(t, n.Text, n.Links[0].URL)
+	token, err := url.PathUnescape(strings.TrimPrefix(n.Links[0].URL, "https://privacy.example.com/packages/"))
+	require.NoError(t, err)
+	data, err := o.open(t, token)
+	require.NoError(t, err)
+	require.Equal(t, eraseShopPackage, data)
 	o.sendAt(t, on(3, 9))
 	o.advanced(t, "r1", dsr.StatusPendingExternal)
 	o.done(t, o.Resume, "r1", dsr.StatusInProcessing)
 	o.advanced(t, "r1", dsr.StatusPendingExternal)
-	_, err := o.engine.Vendors().Confirm(t.Context(), "r1", "crm", clerk)
+	_, err = o.open(t, token)
 	require.NoError(t, err)
+	_, err = o.engine.Vendors().Confirm(t.Context(), "r1", "crm", clerk)
+	require.NoError(t, err)
+	_, err = o.open(t, token)
+	require.ErrorIs(t, err, dsr.ErrConflict, "it is being worked on")
 	o.advanced(t, "r1", dsr.StatusComplete)
 	n = o.last(t)
 	require.Equal(t, dsr.NoticeComplete, n.Kind)
