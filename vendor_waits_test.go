@@ -1,6 +1,7 @@
 package dsr_test
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"testing"
@@ -121,4 +122,31 @@ func TestPackageWaitsForFinalization(t *testing.T) {
 	require.Equal(t, []string{"received to ada@example.com", "erase", "finalization required"}, o.told())
 	o.done(t, o.Finalize, "r1", dsr.StatusComplete)
 	require.Equal(t, "complete to ada@example.com packages=r1.json", o.told()[3])
+}
+
+// A link is stored with its request, and would take that from whoever works on
+// it: the notice comes a little later.
+func TestPackageNoticeWaitsForTheWork(t *testing.T) {
+	t.Parallel()
+	o := linked(t, func(c *dsr.Config) { c.Vendors = []dsr.Vendor{thursdays} })
+	o.sendAt(t, begin)
+	o.notifier.Fail(func(_ context.Context, n dsr.Notice) error {
+		if n.Kind == dsr.NoticePackage {
+			return dsr.ErrUnavailable
+		}
+		return nil
+	}, nil)
+	o.erasing(t, "both", email("ada@example.com"))
+	o.notifier.Fail(nil, nil)
+	o.clock.add(time.Hour)
+	o.done(t, o.Resume, "r1", dsr.StatusInProcessing)
+	version := o.get(t, "r1").UpdatedAt
+	o.send(t)
+	require.Equal(t, version, o.get(t, "r1").UpdatedAt)
+	require.NotContains(t, strings.Join(o.told(), "\n"), "package to")
+	o.advanced(t, "r1", dsr.StatusAwaitingEmail)
+	o.clock.add(time.Hour)
+	o.send(t)
+	require.Contains(t, o.told(), "package to ada@example.com packages=r1.json")
+	require.Len(t, o.last(t).Links, 1)
 }
