@@ -427,24 +427,29 @@ func (r *run) finishStage(ctx context.Context) error {
 	if err := r.engine.removeFiles(ctx, r.record()); err != nil {
 		return err
 	}
-	fault.Point(ctx, "before done")
-	var names []string
-	for _, p := range r.results.Packages {
-		names = append(names, p.Name)
+	unconfirmed, err := r.unconfirmed(ctx)
+	if err != nil {
+		return err
 	}
-	err := r.commit(ctx, func(d *draft) error {
-		d.Record.Failure = ""
+	fault.Point(ctx, "before done")
+	err = r.commit(ctx, func(d *draft) error {
+		d.Record.Failure, r.results.Unconfirmed = "", unconfirmed
 		d.event(Event{Kind: "complete"})
+		if len(unconfirmed) > 0 {
+			if err := r.tellPackages(ctx, d); err != nil {
+				return err
+			}
+		}
 		if err := r.setResults(d); err != nil {
 			return err
 		}
-		if err := d.move(ctx, lifecycle.Event{Kind: lifecycle.Finish}, By{}, nil); err != nil {
+		if err := d.move(ctx, lifecycle.Event{Kind: lifecycle.Finish, Unconfirmed: len(unconfirmed) > 0}, By{}, nil); err != nil {
 			return err
 		}
 		if d.Record.Status == StatusRequiresFinalization {
-			return d.notify(ctx, Notice{Kind: NoticeFinalize})
+			return d.notify(ctx, Notice{Kind: NoticeFinalize, Unconfirmed: unconfirmed})
 		}
-		return d.notify(ctx, Notice{Kind: NoticeComplete, Packages: names})
+		return d.notify(ctx, r.results.completion())
 	})
 	if err != nil {
 		return err

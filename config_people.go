@@ -106,6 +106,12 @@ func (e *Engine) configureVendor(i int) error {
 	if v.Name == "" {
 		v.Name = v.Key
 	}
+	if v.Remind < 0 {
+		errs = append(errs, errors.New("its Remind is negative"))
+	}
+	if v.Remind == 0 {
+		v.Remind = 30 * 24 * time.Hour
+	}
 	if v.When == nil {
 		v.When = Weekly(time.Monday, 12, 0, nil)
 	}

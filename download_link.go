@@ -29,14 +29,14 @@ const linkFor = 5 * 24 * time.Hour
 const maxLinkFor = 366 * 24 * time.Hour
 
 // Link makes a link to the package of an access rule of a request, which must be
-// [StatusComplete]; the rule may be "" where there is one package only. It
+// [StatusComplete], or wait for others after a [NoticePackage]; the rule may be "" where there is one package only. It
 // returns the token, which belongs into a URL and nowhere else: whoever has it
 // has the package. The audit trail and the request's log are told of the link,
 // not of the token.
 //
 // It is [ErrNotFound] that there is no such request or package, [ErrPackageGone]
 // that retention removed it; a [*RefusedError] over [ErrConflict] or
-// [ErrDeleted] tells that the request is not complete, or deleted.
+// [ErrDeleted] tells that the request is not that far, or deleted.
 func (l *Downloads) Link(ctx context.Context, requestID, rule string, opts *LinkOptions) (token string, expires time.Time, err error) {
 	defer recovered(&err)
 	o := LinkOptions{Expires: linkFor}
@@ -98,17 +98,19 @@ func (l *Downloads) complete(d *draft) (results, error) {
 	refuse := func(cause error, reason string) error {
 		return &RefusedError{RequestID: rec.ID, Status: rec.Status, Verb: "download", reason: reason, cause: cause}
 	}
-	switch {
-	case !rec.DeletedAt.IsZero():
-		return results{}, refuse(ErrDeleted, "it was deleted on "+rec.DeletedAt.UTC().Format(time.DateOnly))
-	case rec.Status != StatusComplete:
-		return results{}, refuse(ErrConflict, fmt.Sprintf("it is %s; packages are handed over of a request that is %s", rec.Status, StatusComplete))
-	case slices.Contains(d.state.Gone, lifecycle.Packages), slices.Contains(d.state.Expired(d.now), lifecycle.Packages):
-		return results{}, fmt.Errorf("%w: the packages of request %s were kept for their time", ErrPackageGone, rec.ID)
-	}
 	res, err := rec.results()
 	if err != nil {
 		return results{}, fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
+	}
+	// Of a request that is being worked on nothing is stored from outside.
+	early := res.PackagesTold && rec.Status != StatusInProcessing && !d.state.Status.Ended()
+	switch {
+	case !rec.DeletedAt.IsZero():
+		return results{}, refuse(ErrDeleted, "it was deleted on "+rec.DeletedAt.UTC().Format(time.DateOnly))
+	case rec.Status != StatusComplete && !early:
+		return results{}, refuse(ErrConflict, fmt.Sprintf("it is %s; packages are handed over of a request that is %s", rec.Status, StatusComplete))
+	case slices.Contains(d.state.Gone, lifecycle.Packages), slices.Contains(d.state.Expired(d.now), lifecycle.Packages):
+		return results{}, fmt.Errorf("%w: the packages of request %s were kept for their time", ErrPackageGone, rec.ID)
 	}
 	return res, nil
 }
@@ -135,6 +137,9 @@ func packageOf(requestID string, res *results, rule string) (int, error) {
 // packagesUntil is when retention takes the packages of a request that is
 // complete; zero for never.
 func packagesUntil(s *lifecycle.State) (until time.Time) {
+	if s.EndedAt.IsZero() { // they are kept from the end on
+		return until
+	}
 	for _, keep := range []time.Duration{s.Flow.Keep.Packages, s.Flow.Keep.Request} {
 		if at := s.EndedAt.Add(keep); keep > 0 && (until.IsZero() || at.Before(until)) {
 			until = at

@@ -86,13 +86,80 @@ func (t *paperTask) confirmed() bool {
 	return yes
 }
 
-// letGoOfRows shreds what only the databases were for, before a request waits
-// for others at its end. From then on it can neither be canceled nor begin anew:
+// unconfirmed names the collections and forms of which people were to say what
+// they erased, and did not say that it was everything.
+func (r *run) unconfirmed(ctx context.Context) (names []string, err error) {
+	if !slices.Contains(r.record().Actions, graph.Erasure) {
+		return nil, nil
+	}
+	p, err := r.papers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.Tasks)) {
+		if t := p.Tasks[id]; t.Action == graph.Erasure && r.index[t.Collection] != nil && !t.confirmed() {
+			names = append(names, t.Collection.String())
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.Forms)) {
+		if up := p.Forms[id]; up.Action == graph.Erasure && !up.confirmed() {
+			names = append(names, r.engine.forms.name(up.Form))
+		}
+	}
+	return names, nil
+}
+
+// confirmed reports whether a form says that all is erased, or that there was
+// nothing. What is left blank beside other fields is not confirmed.
+func (p *paper) confirmed() bool {
+	return p.Upload.Empty || !slices.ContainsFunc(p.Upload.Labels, func(label string) bool { return p.Upload.Values[label] != true })
+}
+
+// tellPackages tells the data subject of packages that were delivered, once,
+// before the request waits for others. Where a person finalizes, that one looks
+// at all of it first.
+func (r *run) tellPackages(ctx context.Context, d *draft) error {
+	if r.results.PackagesTold || len(r.results.Packages) == 0 || d.state.Flow.Finalize {
+		return nil
+	}
+	if err := d.notify(ctx, Notice{Kind: NoticePackage, Packages: r.results.packageNames()}); err != nil {
+		return err
+	}
+	r.results.PackagesTold = true
+	return nil
+}
+
+func (res *results) packageNames() (names []string) {
+	for _, p := range res.Packages {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// completion is the notice that a request came to its good end.
+func (res *results) completion() Notice {
+	n := Notice{Kind: NoticeComplete, Unconfirmed: res.Unconfirmed}
+	if !res.PackagesTold {
+		n.Packages = res.packageNames()
+	}
+	for _, v := range res.Vendors {
+		if !v.AskedAt.IsZero() {
+			n.Asked = append(n.Asked, v.Name)
+		}
+	}
+	return n
+}
+
+// letGoOfRows shreds what only the databases were for and tells of the packages,
+// before a request waits for others at its end. From then on it can neither be canceled nor begin anew:
 // others may have erased what they hold.
 func (r *run) letGoOfRows(ctx context.Context, d *draft) error {
 	d.shred(keyInputs, keySpool)
 	if d.state.Flow.Keep.Journal == 0 {
 		d.forget(lifecycle.Journal)
+	}
+	if err := r.tellPackages(ctx, d); err != nil {
+		return err
 	}
 	if err := r.setResults(d); err != nil {
 		return err

@@ -145,6 +145,16 @@ func (f *Forms) asks(action graph.Action, key string) bool {
 	return form != nil && form.Asks(manual.Action(action))
 }
 
+// name is what people call a form: its key, where it has no name or is gone.
+func (f *Forms) name(key string) string {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if form := f.forms[key]; form != nil && form.Name != "" {
+		return form.Name
+	}
+	return key
+}
+
 // letGo lets the requests go on that waited alone for a form that is not asked
 // for any more.
 func (f *Forms) letGo(ctx context.Context, key string) error {

@@ -208,7 +208,7 @@ func TestFormsOfErasures(t *testing.T) {
 			require.Empty(t, o.db().readCounts())
 			require.Zero(t, o.db().applied())
 			o.resumed(t, "r1")
-			o.advanced(t, "r1", dsr.StatusComplete)
+			require.Equal(t, []string{"crm"}, o.advanced(t, "r1", dsr.StatusRequiresFinalization).Unconfirmed)
 			require.NotEqual(t, "Ada", o.db().Rows("customers")[0]["name"])
 			require.Contains(t, o.trail(t, "r1"), "form filled in by clerk-7 action=erasure erased=1 of 2 form=crm")
 			if policy == "both" {

@@ -55,7 +55,10 @@ func TestFormsLeaveARequestAloneThatWaitsForATask(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, commits, o.commits.Load())
 
-	o.resumed(t, "r1") // which asks for nothing that comes too late
+	_, err = forms.Resume(ctx, "r1", clerk)
+	require.ErrorIs(t, err, dsr.ErrConflict)
+	require.EqualError(t, err, "dsr: cannot resume forms for request r1: it waits for task:access/drawer:letters")
+	require.Equal(t, commits, o.commits.Load(), "the task can still be answered and skipped")
 	o.advanced(t, "r1", dsr.StatusRequiresInput)
 	require.Equal(t, []string{"task:access/drawer:letters"}, o.get(t, "r1").Awaits)
 	require.Equal(t, reads, o.db().readCounts())

@@ -76,6 +76,9 @@ func (e *Engine) dispatch(ctx context.Context, m *Message, l *letter, secret let
 	case letterHook:
 		return e.callFromOutbox(ctx, m, l, rec)
 	case letterReminder:
+		if l.Answer != "" {
+			return e.remindOfVendor(ctx, m, l, rec)
+		}
 		return e.remind(ctx, m, l, rec)
 	case letterDigest:
 		return e.digest(ctx, m, l)
@@ -213,6 +216,7 @@ func (e *Engine) sendNotice(ctx context.Context, n *Notice) error {
 func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret *letterSecret, rec *Record) (*Notice, error) {
 	n := &Notice{
 		ID: m.ID, Kind: l.Notice.Kind, At: l.Notice.At, Deadline: l.Notice.Deadline, Packages: l.Notice.Packages, Message: l.Notice.Message, Tasks: l.Notice.Tasks,
+		Unconfirmed: l.Notice.Unconfirmed, Asked: l.Notice.Asked,
 		Code: secret.Code, CodeExpires: secret.CodeExpires, Reason: secret.Reason, Assignee: secret.Assignee,
 	}
 	if rec == nil {
@@ -233,12 +237,15 @@ func (e *Engine) compose(ctx context.Context, m *Message, l *letter, secret *let
 		}
 		n.At = e.now() // the text says how long the code is good from now
 	}
+	if n.Kind == NoticePackage && rec.Status == StatusInProcessing { // a link would take the request from who works on it
+		return nil, fmt.Errorf("%w: the request is being worked on", ErrUnavailable)
+	}
 	sub, err := newRun(e, rec).subject(ctx)
 	if err != nil {
 		return nil, err
 	}
 	n.To, n.Locale = sub.Identities, sub.Locale
-	if n.Kind == NoticeComplete && e.config.DownloadURL != "" {
+	if len(n.Packages) > 0 && e.config.DownloadURL != "" {
 		n.Links, err = e.links(ctx, m, l, secret, rec)
 	}
 	return n, err
@@ -289,7 +296,7 @@ func (e *Engine) links(ctx context.Context, m *Message, l *letter, secret *lette
 		}
 		token, expires, err := e.downloads.Link(ctx, rec.ID, p.Rule, nil)
 		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrPackageGone) || errors.Is(err, ErrConflict) || errors.Is(err, ErrDeleted) {
-			e.config.Logger.WarnContext(ctx, "a notice of completion has no link to a package", "request", rec.ID, "rule", p.Rule)
+			e.config.Logger.WarnContext(ctx, "a notice has no link to a package", "request", rec.ID, "rule", p.Rule)
 			continue
 		}
 		if err != nil {

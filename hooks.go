@@ -151,6 +151,10 @@ func (r *run) keepAnswer(ctx context.Context, d *draft, out HookOutcome, ids Ide
 		if err := d.postHook(ctx, out.Hook, out.Phase, d.now.Add(tokenFor)); err != nil {
 			return err
 		}
+		told := fmt.Sprintf("%s hook %s halted the request: it goes on once the hook resumes it by its token, or a person does", out.Phase, out.Hook)
+		if err := d.notify(ctx, Notice{Kind: NoticeInput, Message: told}); err != nil {
+			return err
+		}
 		return d.move(ctx, lifecycle.Event{Kind: lifecycle.Pause, Awaits: []string{awaitHook(out.Hook)}}, By{}, map[string]string{"hook": out.Hook})
 	}
 	if d.state.Wait == nil {

@@ -243,7 +243,7 @@ func TestAnswerThatNeverComes(t *testing.T) {
 	o.done(t, o.Approve, "r4", dsr.StatusApproved)
 	vain := func() (lines []string) {
 		for _, line := range o.notices() {
-			if strings.Contains(line, "token") {
+			if strings.Contains(line, "has not answered") {
 				lines = append(lines, line)
 			}
 		}

@@ -32,6 +32,7 @@ type letter struct {
 	Task   string         `json:"task,omitempty"`   // of a reminder
 	Asked  time.Time      `json:"asked,omitzero"`   // when the task of a reminder was
 	Every  time.Duration  `json:"every,omitempty"`  // of a reminder
+	Answer string         `json:"answer,omitempty"` // the vendor whose answer a reminder is about
 	Vendor *letterBatch   `json:"vendor,omitempty"` // of a vendor
 	Digest *letterDigests `json:"digest,omitempty"`
 
@@ -111,6 +112,9 @@ type letterText struct {
 	Packages []string   `json:"packages,omitempty"`
 	Message  string     `json:"message,omitempty"`
 	Tasks    []TaskRef  `json:"tasks,omitempty"`
+
+	Unconfirmed []string `json:"unconfirmed,omitempty"`
+	Asked       []string `json:"asked,omitempty"`
 }
 
 // letterSecret is what is sealed of it.
@@ -145,6 +149,7 @@ func (d *draft) notify(ctx context.Context, n Notice) error {
 	}
 	l := letter{Kind: letterNotice, Notice: &letterText{
 		Kind: n.Kind, At: d.now, Deadline: rec.DeadlineAt, Packages: n.Packages, Message: n.Message, Tasks: n.Tasks,
+		Unconfirmed: n.Unconfirmed, Asked: n.Asked,
 	}}
 	return d.post(ctx, &l, letterSecret{Code: n.Code, CodeExpires: n.CodeExpires, Reason: n.Reason, Assignee: n.Assignee}, d.now)
 }

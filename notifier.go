@@ -77,15 +77,22 @@ const (
 	NoticeExtended NoticeKind = "extended"
 	// NoticeCanceled is sent when it was canceled, or never verified.
 	NoticeCanceled NoticeKind = "canceled"
+	// NoticePackage is sent when the packages were delivered and the request
+	// has still to wait for others: for people and vendors who erase. It has
+	// links where [Config.DownloadURL] is set. Where the flow asks for
+	// finalization there is none, since a person looks at all of it first.
+	NoticePackage NoticeKind = "package"
 	// NoticeComplete is sent when a request came to its good end, with
-	// links to its packages where [Config.DownloadURL] is set.
+	// links to its packages where [Config.DownloadURL] is set, unless there
+	// was a NoticePackage.
 	NoticeComplete NoticeKind = "complete"
 )
 
 // Notices to others.
 const (
 	// NoticeInput is sent to operators when a person has to act: forms are
-	// to be filled in, or a limit was met.
+	// to be filled in, a hook halted a request, or a vendor was asked and
+	// somebody has to say that it has answered.
 	NoticeInput NoticeKind = "input required"
 	// NoticeTask is sent to those whom a task is assigned to.
 	NoticeTask NoticeKind = "task"
@@ -121,7 +128,7 @@ const (
 // Audience returns whom notices of the kind are for.
 func (k NoticeKind) Audience() Audience {
 	switch k {
-	case NoticeReceived, NoticeVerify, NoticeApproved, NoticeDenied, NoticeExtended, NoticeCanceled, NoticeComplete:
+	case NoticeReceived, NoticeVerify, NoticeApproved, NoticeDenied, NoticeExtended, NoticeCanceled, NoticePackage, NoticeComplete:
 		return ToSubject
 	case NoticeTask, NoticeReminder, NoticeDigest:
 		return ToAssignee
@@ -134,7 +141,7 @@ func (k NoticeKind) Audience() Audience {
 // NoticeKinds returns all kinds.
 func NoticeKinds() []NoticeKind {
 	return []NoticeKind{
-		NoticeReceived, NoticeVerify, NoticeApproved, NoticeDenied, NoticeExtended, NoticeCanceled, NoticeComplete,
+		NoticeReceived, NoticeVerify, NoticeApproved, NoticeDenied, NoticeExtended, NoticeCanceled, NoticePackage, NoticeComplete,
 		NoticeInput, NoticeTask, NoticeReminder, NoticeDigest, NoticeFinalize, NoticeFailed, NoticeErase,
 	}
 }
@@ -166,6 +173,11 @@ type Notice struct {
 	Message string
 	// Tasks are those that it is about.
 	Tasks []TaskRef
+	// Unconfirmed names the collections and forms of which people did not
+	// say that they erased everything, and Asked the vendors that were asked
+	// to erase, whatever they answered; of NoticeComplete, the former of
+	// NoticeFinalize too.
+	Unconfirmed, Asked []string
 
 	// Subject, Text and HTML are the rendered texts; see [Texts]. HTML is
 	// empty where the host's texts have none.
@@ -237,5 +249,6 @@ func (n Notice) MarshalJSON() ([]byte, error) {
 		Packages                      []string
 		Message                       string
 		Tasks                         []TaskRef
-	}{n.ID, n.Kind, n.RequestID, n.ExternalID, n.Policy, n.Actions, n.At, n.Deadline, n.Locale, n.Packages, n.Message, n.Tasks})
+		Unconfirmed, Asked            []string `json:",omitempty"`
+	}{n.ID, n.Kind, n.RequestID, n.ExternalID, n.Policy, n.Actions, n.At, n.Deadline, n.Locale, n.Packages, n.Message, n.Tasks, n.Unconfirmed, n.Asked})
 }

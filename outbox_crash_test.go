@@ -243,7 +243,10 @@ func TestKilledAnywhereVendorsAreAskedOnce(t *testing.T) {
 		arrived := heard(t, o)
 		slices.Sort(arrived)
 		require.Equal(t, []string{
-			"complete to ada@example.com", "complete to bob@example.com", "erase", "erase", "received to ada@example.com", "received to bob@example.com",
+			"complete to ada@example.com", "complete to bob@example.com", "erase", "erase",
+			"input required message=vendors were asked to erase and have to answer: crm; say so with Vendors.Confirm once they have",
+			"input required message=vendors were asked to erase and have to answer: crm; say so with Vendors.Confirm once they have",
+			"received to ada@example.com", "received to bob@example.com",
 		}, arrived)
 		asks := o.asks(t)
 		slices.Sort(asks)

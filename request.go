@@ -226,6 +226,10 @@ type Request struct {
 	// both out.
 	Collections []CollectionOutcome
 	Packages    []PackageOutcome
+	// Unconfirmed names collections and forms of which people did not say
+	// that they erased everything: such a request requires finalization.
+	// Lists leave it out.
+	Unconfirmed []string
 }
 
 // Waiting is work that goes on by itself.
@@ -258,6 +262,7 @@ func (rec *Record) show(res *results) *Request {
 		DuplicateOf: s.Repeats, PreApproval: s.Answers, Failure: rec.Failure, Awaits: s.Awaits,
 		Hooks: slices.Clone(res.Hooks), Vendors: slices.Clone(res.Vendors),
 		Collections: slices.Clone(res.Collections), Packages: slices.Clone(res.Packages),
+		Unconfirmed: slices.Clone(res.Unconfirmed),
 	}
 	if w := s.Wait; w != nil {
 		req.Waiting = &Waiting{Reason: w.Reason, Since: w.Since, Until: w.Until, Tries: w.Tries}

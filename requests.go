@@ -243,6 +243,11 @@ type results struct {
 	Hooks   []HookOutcome   `json:"hooks,omitempty"`
 	Vendors []VendorOutcome `json:"vendors,omitempty"`
 	Files   []string        `json:"files,omitempty"`
+	// Unconfirmed are collections and forms of which nobody said that all
+	// was erased.
+	Unconfirmed []string `json:"unconfirmed,omitempty"`
+	// PackagesTold says that the data subject was told of the packages.
+	PackagesTold bool `json:"packages_told,omitempty"`
 	// Opened are the download links that were opened and have not expired.
 	Opened []openedLink `json:"opened,omitempty"`
 }

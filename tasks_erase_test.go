@@ -70,7 +70,7 @@ func TestPeopleErase(t *testing.T) {
 	h.restart(t)
 	h.answer(t, mailboxErase, map[string]any{"erased": true})
 	h.answer(t, lettersErase, map[string]any{"erased": false})
-	req = h.advanced(t, "r1", dsr.StatusComplete)
+	req = h.advanced(t, "r1", dsr.StatusRequiresFinalization)
 	require.Equal(t, "done targeted 1 masked 1: erased by a person", erasure(t, req, "desk:mailbox"))
 	require.Equal(t, "done targeted 1 masked 0: answered by a person, but not confirmed as erased: task erasure/paper:letters", erasure(t, req, "paper:letters"))
 	require.Equal(t, "done targeted 1 masked 1: ", erasure(t, req, "shop:customers"))
@@ -96,7 +96,7 @@ func TestOnlyPeopleErase(t *testing.T) {
 	h.advanced(t, "r1", dsr.StatusRequiresInput)
 	require.Len(t, h.questions(), 1)
 	h.skip(t, mailboxErase)
-	req = h.advanced(t, "r1", dsr.StatusComplete)
+	req = h.advanced(t, "r1", dsr.StatusRequiresFinalization)
 	require.Equal(t, "done targeted 1 masked 0: answered by a person, but not confirmed as erased: task erasure/desk:mailbox", erasure(t, req, "desk:mailbox"))
 	require.Contains(t, h.actions(t, "r1"), "erasure begun")
 }

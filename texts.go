@@ -49,7 +49,7 @@ type TextsOptions struct {
 	//	{{define "_mine"}}…{{end}}           a part of the host's own
 	//
 	// The built-in texts share the parts "prefix" (of subjects), "what" (was
-	// asked for), "number" (of the request), "tasks", "complain", "desk" and
+	// asked for), "number" (of the request), "packages", "tasks", "complain", "desk" and
 	// "signature", which can be replaced too.
 	//
 	// In a plain text, lines are joined to paragraphs and wrapped, and an

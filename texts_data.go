@@ -52,6 +52,12 @@ func (t *Texts) noticeText(l *localeTexts, n *Notice) NoticeText {
 	for _, name := range n.Packages {
 		c.Packages = append(c.Packages, oneLine(name))
 	}
+	for _, names := range []*[]string{&c.Unconfirmed, &c.Asked} {
+		*names = slices.Clone(*names)
+		for i, name := range *names {
+			(*names)[i] = oneLine(name)
+		}
+	}
 	c.Tasks = slices.Clone(n.Tasks)
 	for i, task := range c.Tasks {
 		c.Tasks[i] = TaskRef{oneLine(task.RequestID), oneLine(task.Task), oneLine(task.Title), task.Due}

@@ -17,7 +17,7 @@ import (
 // TestTextsRefuseFaults: every fault of every file is told at once.
 func TestTextsRefuseFaults(t *testing.T) {
 	t.Parallel()
-	const kinds = `the kinds are "received", "verify", "approved", "denied", "extended", "canceled", "complete", "input required", "task", "reminder", "digest", "finalization required", "failed", "erase"; parts of your own begin with _`
+	const kinds = `the kinds are "received", "verify", "approved", "denied", "extended", "canceled", "package", "complete", "input required", "task", "reminder", "digest", "finalization required", "failed", "erase"; parts of your own begin with _`
 	for _, c := range []struct {
 		name   string
 		opts   dsr.TextsOptions

@@ -179,7 +179,7 @@ func trimTemplate(err error) string {
 
 // sharedParts are those that the built-in texts have in common.
 func sharedParts() []string {
-	return []string{"prefix", "what", "number", "tasks", "complain", "desk", "signature", "months", "date"}
+	return []string{"prefix", "what", "number", "packages", "tasks", "complain", "desk", "signature", "months", "date"}
 }
 
 func knownTemplate(name string) bool {
@@ -260,6 +260,7 @@ func sampleNotices(kind NoticeKind) []Notice {
 	full := bare
 	full.ExternalID, full.Policy, full.Deadline, full.Message, full.Reason = "sample", "sample", at, "sample", "sample"
 	full.Packages, full.Assignee, full.To = []string{"a", "b"}, "sample", Identities{"email": {"sample"}}
+	full.Unconfirmed, full.Asked = []string{"a", "b"}, []string{"a", "b"}
 	full.CodeExpires = at.Add(time.Hour)
 	full.Tasks = []TaskRef{{"sample", "sample", "sample", at}, {RequestID: "sample", Title: "sample"}}
 	full.Links = []NoticeLink{{"sample", "https://sample.example", at}, {URL: "https://sample.example"}}
@@ -268,7 +269,7 @@ func sampleNotices(kind NoticeKind) []Notice {
 	few := full
 	few.Packages, few.Tasks, few.Links, few.People = full.Packages[:1], full.Tasks[:1], full.Links[:1], full.People[:1]
 	packages := full
-	packages.Links = nil
+	packages.Links, packages.Unconfirmed, packages.Asked = nil, nil, nil
 	samples := []Notice{bare, full, few, packages}
 	for i := range samples {
 		samples[i].Actions = [][]graph.Action{nil, {graph.Access, graph.Erasure}, {graph.Access}, {graph.Erasure}}[i]

@@ -35,7 +35,9 @@ func fullNotice(kind dsr.NoticeKind) *dsr.Notice {
 		n.Actions = []graph.Action{graph.Erasure}
 	case dsr.NoticeCanceled:
 		n.Reason = ""
-	case dsr.NoticeComplete:
+	case dsr.NoticeFinalize:
+		n.Unconfirmed = []string{"paper:letters", "Cellar"}
+	case dsr.NoticePackage, dsr.NoticeComplete:
 		n.Packages = []string{"pri_8d2f-1.zip", "pri_8d2f-2.zip"}
 		n.Links = []dsr.NoticeLink{
 			{Rule: "hidden", URL: "https://shop.example/privacy/downloads/a-b_c?x=1&y=2", Expires: at.AddDate(0, 0, 5)},

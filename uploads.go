@@ -165,7 +165,7 @@ func (f *Forms) View(ctx context.Context, requestID, key string, action graph.Ac
 
 // Resume lets a request go on once all its forms are filled in. What is missing
 // is a [*manual.MissingError]; of several, each. A request that does not wait for
-// input is a [*manual.ResumeStatusError].
+// input is a [*manual.ResumeStatusError], one that waits for a task [ErrConflict].
 func (f *Forms) Resume(ctx context.Context, requestID string, by By) (*Request, error) {
 	e := f.engine
 	d, err := e.requests.try(ctx, requestID, func(d *draft) error {
@@ -175,6 +175,10 @@ func (f *Forms) Resume(ctx context.Context, requestID string, by By) (*Request, 
 			return fmt.Errorf("%w: request %s", ErrDeleted, requestID)
 		case rec.Status != StatusRequiresInput:
 			return &manual.ResumeStatusError{RequestID: requestID, Status: string(rec.Status)}
+		}
+		isForm := func(await string) bool { return strings.HasPrefix(await, "form:") }
+		if others := slices.DeleteFunc(slices.Clone(d.state.Awaits), isForm); len(others) > 0 {
+			return &RefusedError{RequestID: requestID, Status: rec.Status, Verb: "resume forms", cause: ErrConflict, reason: "it waits for " + strings.Join(others, ", ")}
 		}
 		p, err := d.papers(ctx)
 		if err != nil {

@@ -30,6 +30,10 @@ type Vendor struct {
 	// By default it waits, with StatusPendingExternal, until somebody says
 	// with Vendors.Confirm that the vendor has answered.
 	AskedIsEnough bool
+	// Remind is how often operators are reminded of a request that the vendor
+	// was asked about, until somebody says that it has answered. Defaults to
+	// 30 days.
+	Remind time.Duration
 	// Policies restrict the vendor to some. Defaults to all that erase.
 	Policies []string
 }
@@ -114,7 +118,11 @@ func (r *run) askVendors(ctx context.Context) (waits bool, err error) {
 		if err := r.letGoOfRows(ctx, d); err != nil {
 			return err
 		}
-		return d.move(ctx, lifecycle.Event{Kind: kind, Awaits: awaits}, By{}, nil)
+		if err := d.move(ctx, lifecycle.Event{Kind: kind, Awaits: awaits}, By{}, nil); err != nil || kind != lifecycle.AskOther {
+			return err
+		}
+		keys := strings.ReplaceAll(strings.Join(awaits, ", "), awaitVendor(""), "")
+		return d.notify(ctx, Notice{Kind: NoticeInput, Message: "vendors were asked to erase and have to answer: " + keys + "; say so with Vendors.Confirm once they have"})
 	})
 }
 

@@ -225,6 +225,12 @@ func (e *Engine) markAsked(ctx context.Context, id string, v *Vendor, message st
 		if err := d.note(ctx, "vendor asked", "", map[string]string{"vendor": v.Key, "message": message}); err != nil {
 			return err
 		}
+		if !v.AskedIsEnough {
+			l := letter{Kind: letterReminder, Answer: v.Key, Asked: d.now, Every: v.Remind}
+			if err := d.post(ctx, &l, letterSecret{}, d.now.Add(v.Remind)); err != nil {
+				return err
+			}
+		}
 		return d.answered(ctx, awaitVendor(v.Key), map[string]string{"vendor": v.Key})
 	})
 	if errors.Is(err, errOutdated) || errors.Is(err, ErrNotFound) {
@@ -234,6 +240,39 @@ func (e *Engine) markAsked(ctx context.Context, id string, v *Vendor, message st
 		return err
 	}
 	return e.hint(ctx, &d.Record)
+}
+
+// remindOfVendor tells operators that nobody has said yet that a vendor has
+// answered.
+func (e *Engine) remindOfVendor(ctx context.Context, m *Message, l *letter, rec *Record) (handled, error) {
+	res, err := rec.results()
+	if err != nil {
+		return handled{}, fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
+	}
+	out := res.vendorOf(l.Answer)
+	over := lifecycle.Status(rec.Status).Ended() || rec.Status == StatusRequiresFinalization || !rec.DeletedAt.IsZero()
+	if over || out == nil || !out.AskedAt.Equal(l.Asked) || !out.ConfirmedAt.IsZero() {
+		return handled{}, errOutdated
+	}
+	done := handled{again: e.now().Add(l.Every)}
+	if rec.Status != StatusPendingExternal && rec.Status != StatusAwaitingEmail { // nobody can confirm it now
+		return done, nil
+	}
+	d, err := e.draft(rec)
+	if err != nil {
+		return handled{}, err
+	}
+	d.letters = fmt.Sprintf("%s.%d", m.ID, m.Version) // saved with the reminder, so that each comes once
+	text := fmt.Sprintf("vendor %s was asked to erase on %s, and nobody has said that it has answered: ask it again, and say so with Vendors.Confirm once it has",
+		l.Answer, l.Asked.Format(time.DateOnly))
+	if err := d.notify(ctx, Notice{Kind: NoticeInput, Message: text}); err != nil {
+		return handled{}, err
+	}
+	for i := range d.Messages {
+		d.Messages[i].Message.DueAt = d.now
+	}
+	done.also = d.Messages
+	return done, nil
 }
 
 // vendorFailed tells the operators, and the requests, of a message to a vendor

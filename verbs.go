@@ -144,9 +144,11 @@ func (r *Requests) changeIf(ctx context.Context, id string, event lifecycle.Even
 		case NoticeDenied, NoticeExtended:
 			n.Reason = by.Reason
 		case NoticeComplete:
-			for _, p := range d.Record.request().Packages {
-				n.Packages = append(n.Packages, p.Name)
+			res, err := d.Record.results()
+			if err != nil {
+				return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", id, err)
 			}
+			n = res.completion()
 		}
 		return d.notify(ctx, n)
 	})

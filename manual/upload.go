@@ -18,6 +18,9 @@ type Upload struct {
 	// with the IDs of files (string) in a file field, for erasure bool.
 	// What is not there was left blank.
 	Values map[string]any `json:"values"`
+	// Empty says that no field was uploaded, not even as nil: somebody
+	// searched, and there is nothing.
+	Empty bool `json:"empty,omitempty"`
 }
 
 // Format implements [fmt.Formatter] for every verb without showing a value.
@@ -39,7 +42,7 @@ func (f *Form) Accept(a Action, values map[string]any) (*Upload, error) {
 		return nil, &ActionError{Form: f.Key, Action: a}
 	}
 	var found faults
-	u := &Upload{Labels: f.Labels(a), Values: make(map[string]any, len(values))}
+	u := &Upload{Labels: f.Labels(a), Values: make(map[string]any, len(values)), Empty: len(values) == 0}
 	for _, label := range sortedKeys(values) {
 		field, ok := f.field(a, label)
 		if !ok {

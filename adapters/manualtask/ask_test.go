@@ -66,14 +66,6 @@ func TestAsk(t *testing.T) {
 				Assignees: []string{"archivists", "deputy"}, Due: 48 * time.Hour, Remind: 24 * time.Hour,
 			},
 		},
-		"preference": {
-			question(manualtask.Preference),
-			&dsr.TaskSpec{
-				Title: "Look into the archive", Instructions: "Cellar, shelf 3.",
-				Fields:    []dsr.TaskField{{Key: "newsletter", Type: dsr.TaskCheckbox}},
-				Assignees: []string{"archivists", "deputy"}, Due: 48 * time.Hour, Remind: 24 * time.Hour,
-			},
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -103,12 +95,10 @@ func TestAskWithoutOptions(t *testing.T) {
 	require.Equal(t, &dsr.TaskSpec{
 		Title: "paper:mailbox", Fields: []dsr.TaskField{{Key: "confirmed", Label: "Erased", Type: dsr.TaskCheckbox}},
 	}, spec)
-	for _, action := range []graph.Action{graph.Access, manualtask.Preference} {
-		q.Action = action
-		spec, err = c.Ask(t.Context(), q)
-		require.NoError(t, err)
-		require.Equal(t, &dsr.TaskSpec{Skip: "nothing is to be asked for " + string(action)}, spec)
-	}
+	q.Action = graph.Access
+	spec, err = c.Ask(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, &dsr.TaskSpec{Skip: "nothing is to be asked for access"}, spec)
 	q.Collection = &graph.Collection{Name: "cellar"}
 	_, err = c.Ask(t.Context(), q)
 	require.ErrorIs(t, err, dsr.ErrNoCollection)

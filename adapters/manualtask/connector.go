@@ -18,9 +18,8 @@ import (
 	"github.com/godsr/dsr/manual"
 )
 
-// Preference is the action of fields that are asked for requests about
-// preferences.
-const Preference graph.Action = "preference"
+// preference is an action that Fides has tasks for, and no policy has yet.
+const preference graph.Action = "preference"
 
 // Options say who is asked for what.
 type Options struct {
@@ -67,8 +66,9 @@ type Field struct {
 	// TaskField is as the engine takes it; its Type defaults to text. For
 	// access, the key is a field of the collection in the dataset.
 	dsr.TaskField
-	// For is what the field is asked for: access, erasure or [Preference].
-	// Defaults to access.
+	// For is what the field is asked for: access or erasure. Defaults to
+	// access. Preferences are not carried out yet, and [New] refuses fields
+	// for them.
 	For graph.Action `json:"request_type,omitempty"`
 }
 

@@ -42,7 +42,6 @@ func options() *manualtask.Options {
 				field("found", dsr.TaskCheckbox, graph.Access),
 				field("scan", dsr.TaskFile, ""),
 				field("note", dsr.TaskCheckbox, graph.Erasure),
-				field("newsletter", dsr.TaskCheckbox, manualtask.Preference),
 			},
 			Assignees: []string{"archivists", "deputy"}, Due: 48 * time.Hour, Remind: 24 * time.Hour,
 		},
@@ -107,7 +106,7 @@ func TestOptionsFaults(t *testing.T) {
 		"b": {
 			Fields: []manualtask.Field{
 				field("", dsr.TaskText, ""), field(" x", dsr.TaskText, ""), field("y", "", ""), field("y", "", graph.Access), field("y", "", graph.Erasure),
-				field("z", "number", "consent"),
+				field("z", "number", "consent"), field("newsletter", dsr.TaskCheckbox, "preference"),
 			},
 			Assignees: []string{"a", " ", "a"}, Due: -1, Remind: -1,
 			When: &manual.Condition{Logical: manual.And, Conditions: []manual.Condition{{}}},
@@ -125,8 +124,9 @@ func TestOptionsFaults(t *testing.T) {
 		`manualtask: collection "b": field 1 has no key, or one with blanks around it: name what it asks for`+"\n"+
 		`manualtask: collection "b": field 2 has no key, or one with blanks around it: name what it asks for`+"\n"+
 		`manualtask: collection "b": two fields for access have the key "y": rename one`+"\n"+
-		`manualtask: collection "b": field "z" is for "consent": it must be for access, erasure or preference`+"\n"+
+		`manualtask: collection "b": field "z" is for "consent": it must be for access or erasure`+"\n"+
 		`manualtask: collection "b": field "z" has the type "number": it must be text, checkbox or file`+"\n"+
+		`manualtask: collection "b": field "newsletter" is for preference, which would never be asked: preferences are not carried out yet; take the field out`+"\n"+
 		`manualtask: collection "b": assignee 2 has no name: remove it`+"\n"+
 		`manualtask: collection "b": assignee 3 is named before: remove it`+"\n"+
 		`manualtask: collection "b": Due is negative: give a duration, or 0 for no limit`+"\n"+

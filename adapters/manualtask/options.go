@@ -69,9 +69,11 @@ func (c *Collection) check(add func(format string, args ...any)) {
 		}
 		taken[at] = true
 		switch at.action {
-		case graph.Access, graph.Erasure, Preference:
+		case graph.Access, graph.Erasure:
+		case preference:
+			add("field %q is for preference, which would never be asked: preferences are not carried out yet; take the field out", f.Key)
 		default:
-			add("field %q is for %q: it must be for access, erasure or preference", f.Key, string(f.For))
+			add("field %q is for %q: it must be for access or erasure", f.Key, string(f.For))
 		}
 		switch f.Type {
 		case "", dsr.TaskText, dsr.TaskCheckbox, dsr.TaskFile:

@@ -41,7 +41,7 @@ func sample(kind dsr.NoticeKind, id string) dsr.Notice {
 		n.Code, n.CodeExpires = canary+"-123456", at.Add(time.Hour)
 	case dsr.NoticeDenied, dsr.NoticeExtended:
 		n.Reason = "because of " + canary
-	case dsr.NoticeComplete:
+	case dsr.NoticePackage, dsr.NoticeComplete:
 		n.Packages = []string{"request-1.zip"}
 		n.Links = []dsr.NoticeLink{{Rule: "access", URL: "https://dsr.example.com/d/" + canary + "?sig=" + canary, Expires: at.AddDate(0, 0, 5)}}
 	case dsr.NoticeInput, dsr.NoticeFailed:

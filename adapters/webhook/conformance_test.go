@@ -99,6 +99,7 @@ func eventTypes() map[dsr.NoticeKind]string {
 		dsr.NoticeDenied:   "privacy_request.denied",
 		dsr.NoticeExtended: "privacy_request.extended",
 		dsr.NoticeCanceled: "privacy_request.canceled",
+		dsr.NoticePackage:  "privacy_request.package_ready",
 		dsr.NoticeComplete: "privacy_request.completed",
 		dsr.NoticeInput:    "privacy_request.input_required",
 		dsr.NoticeFinalize: "privacy_request.finalization_required",

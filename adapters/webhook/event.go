@@ -20,6 +20,7 @@ import (
 //	dsr.NoticeDenied    privacy_request.denied
 //	dsr.NoticeExtended  privacy_request.extended
 //	dsr.NoticeCanceled  privacy_request.canceled
+//	dsr.NoticePackage   privacy_request.package_ready
 //	dsr.NoticeComplete  privacy_request.completed
 //	dsr.NoticeInput     privacy_request.input_required
 //	dsr.NoticeFinalize  privacy_request.finalization_required
@@ -51,6 +52,9 @@ type EventData struct {
 	Packages   []string      `json:"packages,omitempty"`
 	Message    string        `json:"message,omitempty"`
 	Tasks      []dsr.TaskRef `json:"tasks,omitempty"`
+	// Unconfirmed and Asked are collections, forms and vendors.
+	Unconfirmed []string `json:"unconfirmed,omitempty"`
+	Asked       []string `json:"asked,omitempty"`
 	// Personal is nil where the sender keeps it; see Options.Personal.
 	Personal *Personal `json:"personal,omitempty"`
 }
@@ -109,6 +113,8 @@ func eventType(kind dsr.NoticeKind) string {
 		return "privacy_request." + string(kind)
 	case dsr.NoticeVerify:
 		return "privacy_request.verification_requested"
+	case dsr.NoticePackage:
+		return "privacy_request.package_ready"
 	case dsr.NoticeComplete:
 		return "privacy_request.completed"
 	case dsr.NoticeInput:
@@ -139,6 +145,7 @@ func encodeEvent(n *dsr.Notice, personal bool) ([]byte, error) {
 	e.Data.EventData = EventData{
 		NoticeID: n.ID, Audience: n.Kind.Audience(), RequestID: n.RequestID, ExternalID: n.ExternalID, Policy: n.Policy,
 		Deadline: n.Deadline, Locale: n.Locale, Packages: n.Packages, Message: n.Message, Tasks: n.Tasks,
+		Unconfirmed: n.Unconfirmed, Asked: n.Asked,
 	}
 	for _, action := range n.Actions {
 		e.Data.Actions = append(e.Data.Actions, string(action))

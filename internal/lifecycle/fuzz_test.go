@@ -142,6 +142,7 @@ func (b *bytesOf) event(at time.Time) Event {
 	if bits&2 > 0 {
 		e.Repeats = "first"
 	}
+	e.Unconfirmed = bits&4 > 0
 	if bits&4 > 0 {
 		e.Reason = "because"
 	}

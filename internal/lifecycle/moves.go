@@ -79,6 +79,7 @@ var moves = []Move{
 	{Fail, []Status{InProcessing}, always, Error, "failed"},
 	{Retry, []Status{Error}, always, InProcessing, "retried"},
 	{Finish, []Status{InProcessing}, needsFinalization, RequiresFinalization, "finished"},
+	{Finish, []Status{InProcessing}, notConfirmed, RequiresFinalization, "finished"},
 	{Finish, []Status{InProcessing}, always, Complete, "completed"},
 	{Finalize, []Status{RequiresFinalization}, always, Complete, "finalized"},
 
@@ -141,5 +142,8 @@ var (
 	}}
 	needsFinalization = Condition{"needs finalization", func(s *State, _ *Event) bool {
 		return s.Flow.Finalize
+	}}
+	notConfirmed = Condition{"an erasure is not confirmed", func(_ *State, e *Event) bool {
+		return e.Unconfirmed
 	}}
 )

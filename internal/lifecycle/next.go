@@ -28,6 +28,9 @@ type Event struct {
 	Reason string
 	// Until is when a wait is over.
 	Until time.Time
+	// Unconfirmed says, of a finish, that somebody was to erase and did not
+	// say that they have.
+	Unconfirmed bool
 	// Awaits names what has to be answered, of an event that asks others.
 	Awaits []string
 }

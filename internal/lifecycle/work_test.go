@@ -69,6 +69,20 @@ func TestWaits(t *testing.T) {
 	}
 }
 
+// Where somebody was to erase and did not say that they have, a person looks
+// before the request is complete, whatever its flow.
+func TestFinishUnconfirmed(t *testing.T) {
+	t.Parallel()
+	for _, finalize := range []bool{false, true} {
+		s := live(t, Flow{Finalize: finalize}, Event{Kind: Submit}, Event{Kind: Begin}, Event{Kind: Erase}).State
+		ch := goOn(t, s, after(3), Event{Kind: Finish, Unconfirmed: true})
+		require.Equal(t, RequiresFinalization, ch.State.Status)
+		require.Equal(t, "finished", ch.Action)
+		require.Equal(t, []Thing{Collected, Journal}, ch.Things)
+		require.Equal(t, Complete, goOn(t, ch.State, after(4), Event{Kind: Finalize}).State.Status)
+	}
+}
+
 func TestErasing(t *testing.T) {
 	t.Parallel()
 	const begun = "its erasure has begun and must be finished"
