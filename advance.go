@@ -428,7 +428,7 @@ func (r *run) finishStage(ctx context.Context) error {
 		names = append(names, p.Name)
 	}
 	err := r.commit(ctx, func(d *draft) error {
-		d.Record.Failure = ""
+		d.Record.Failure, d.filesGone = "", true
 		d.event(Event{Kind: "complete"})
 		if err := r.setResults(d); err != nil {
 			return err
