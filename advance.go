@@ -433,7 +433,7 @@ func (r *run) finishStage(ctx context.Context) error {
 	}
 	fault.Point(ctx, "before done")
 	err = r.commit(ctx, func(d *draft) error {
-		d.Record.Failure, r.results.Unconfirmed = "", unconfirmed
+		d.Record.Failure, r.results.Unconfirmed, d.filesGone = "", unconfirmed, true
 		d.event(Event{Kind: "complete"})
 		if len(unconfirmed) > 0 {
 			if err := r.tellPackages(ctx, d); err != nil {

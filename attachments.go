@@ -361,11 +361,32 @@ func (e *Engine) removeFiles(ctx context.Context, rec *Record) error {
 	if err != nil {
 		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
 	}
+	return e.removeNamed(ctx, res.Files)
+}
+
+func (e *Engine) removeNamed(ctx context.Context, files []string) error {
 	var errs []error
-	for _, stored := range res.Files {
+	for _, stored := range files {
 		errs = append(errs, e.removeFile(ctx, stored))
 	}
 	return errors.Join(errs...)
+}
+
+// removeLater puts the removal of a request's files into the change that shreds
+// their key, for the case that whoever makes the change cannot do it afterwards.
+func (d *draft) removeLater(ctx context.Context) error {
+	res, err := d.Record.results()
+	if err != nil {
+		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", d.Record.ID, err)
+	}
+	if len(res.Files) == 0 {
+		return nil
+	}
+	if err := d.post(ctx, &letter{Kind: letterFiles, Files: res.Files}, letterSecret{}, d.engine.claimUntil()); err != nil {
+		return err
+	}
+	d.removal = &d.Messages[len(d.Messages)-1].Message
+	return nil
 }
 
 // removeFile removes a sealed file.

@@ -28,6 +28,8 @@ type draft struct {
 	letters    string    // what its letters are numbered after; defaults to the request and its version
 	toSend     []Message // notices of the change, for who makes it to send
 	papersGone bool      // what people answered goes, and its files
+	filesGone  bool      // they are removed already
+	removal    *Message  // that removes them otherwise
 }
 
 // draft begins a change of a stored request; of a new one where its version is
@@ -253,6 +255,11 @@ func (d *draft) commit(ctx context.Context) error {
 	for i := range d.Events {
 		d.Events[i].Time = d.now
 	}
+	if d.papersGone && !d.filesGone && !d.Remove {
+		if err := d.removeLater(ctx); err != nil {
+			return err
+		}
+	}
 	if err := d.engine.config.Store.Commit(ctx, d.StoreChange); err != nil {
 		return err
 	}
@@ -268,6 +275,14 @@ func (d *draft) sweep(ctx context.Context) error {
 	if d.papersGone {
 		if err := d.engine.removeFiles(ctx, &d.Record); err != nil {
 			return err
+		}
+		if m := d.removal; m != nil {
+			done := *m
+			done.Version++
+			err := d.engine.config.Store.SaveMessages(ctx, []MessageChange{{ExpectVersion: m.Version, Message: done, Remove: true}})
+			if err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrNotFound) {
+				return err
+			}
 		}
 	}
 	if !slices.Contains(d.things, lifecycle.Collected) {

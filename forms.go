@@ -18,8 +18,15 @@ import (
 // for every request whose policy has a rule of the form's action, before
 // anything is queried. What they upload goes into the package as it is.
 //
-// Definitions live in the engine: those of Config.Forms, and what Define adds.
-// Processes that share a store must have the same.
+// Definitions live in the engine, in memory: those of Config.Forms, and what
+// Create and Define add, which is gone when the process ends. A host that defines
+// forms at run time must keep them and give them to Config.Forms at the next
+// start; requests that wait for one that is missing then keep waiting, and
+// operators are told of each once a start. Processes that share a store must have
+// the same forms.
+//
+// An upload does not let a request go on: Resume does. Answers to [Tasks] go on
+// by themselves.
 type Forms struct {
 	engine *Engine
 	mu     sync.RWMutex
@@ -30,7 +37,7 @@ type Forms struct {
 func (e *Engine) Forms() *Forms { return e.forms }
 
 // Create is Define of a form that there is not yet; [*manual.ExistsError] where
-// there is.
+// there is. It lasts as long as the process; see [Forms].
 func (f *Forms) Create(_ context.Context, form manual.Form) (*manual.Form, error) {
 	made, err := f.checked(form)
 	if err != nil {
@@ -48,7 +55,8 @@ func (f *Forms) Create(_ context.Context, form manual.Form) (*manual.Form, error
 // Define adds a form, or replaces the one of the same key, and returns it as it
 // is kept: with derived labels. Requests that wait for it have to be answered
 // by what it asks for now; where it is not asked for any more, it is as with
-// Disable. A [*manual.FaultError] names every fault.
+// Disable. It lasts as long as the process; see [Forms]. A [*manual.FaultError]
+// names every fault.
 func (f *Forms) Define(ctx context.Context, form manual.Form) (*manual.Form, error) {
 	made, err := f.checked(form)
 	if err != nil {

@@ -84,6 +84,8 @@ func (e *Engine) dispatch(ctx context.Context, m *Message, l *letter, secret let
 		return e.digest(ctx, m, l)
 	case letterVendor:
 		return e.askVendor(ctx, m, l)
+	case letterFiles:
+		return done, e.removeNamed(ctx, l.Files)
 	}
 	return done, fmt.Errorf("dsr: message %s is of a kind that this version does not know", m.ID)
 }

@@ -22,6 +22,7 @@ const (
 	letterReminder letterKind = "reminder" // tells who has a task that is still open
 	letterDigest   letterKind = "digest"   // tells everybody who has open tasks
 	letterVendor   letterKind = "vendor"   // asks a vendor to erase
+	letterFiles    letterKind = "files"    // removes sealed files whose key is shredded
 )
 
 // letter is the data of a line of the outbox: without personal values.
@@ -34,6 +35,7 @@ type letter struct {
 	Every  time.Duration  `json:"every,omitempty"`  // of a reminder
 	Answer string         `json:"answer,omitempty"` // the vendor whose answer a reminder is about
 	Vendor *letterBatch   `json:"vendor,omitempty"` // of a vendor
+	Files  []string       `json:"files,omitempty"`  // names at Config.Files
 	Digest *letterDigests `json:"digest,omitempty"`
 
 	// Unknown is since when only processes have looked at a letter that

@@ -23,8 +23,8 @@ func (e *Engine) Messages() *Messages { return &Messages{engine: e} }
 type MessageInfo struct {
 	ID        string
 	RequestID string
-	// Kind is notice, hook, reminder, digest or vendor; "" for one that this
-	// version cannot read. Notice is the kind of a notice, Hook the key of a
+	// Kind is notice, hook, reminder, digest, vendor, or files, whose removal
+	// waits; "" for one that this version cannot read. Notice is the kind of a notice, Hook the key of a
 	// hook, Vendor that of a vendor.
 	Kind   string
 	Notice NoticeKind

@@ -31,6 +31,11 @@ func (r *Requests) expire(ctx context.Context, rec *Record) (*Request, error) {
 			details = map[string]string{string(lifecycle.Packages): fmt.Sprintf("%d left, whose destinations cannot remove them", left)}
 		}
 	}
+	if slices.Contains(things, lifecycle.Request) { // afterwards nobody knows their names
+		if err := e.removeFiles(ctx, rec); err != nil {
+			return nil, err
+		}
+	}
 	d, err := r.try(ctx, rec.ID, func(d *draft) error {
 		if err := d.move(ctx, lifecycle.Event{Kind: lifecycle.Expire}, By{}, details); err != nil {
 			return err
