@@ -116,6 +116,8 @@ func (a *Attachments) Add(ctx context.Context, requestID, name, mediaType string
 	switch {
 	case e.config.Files == nil:
 		return info, errors.New("dsr: Config.Files says where attached files are kept; it is not set")
+	case content == nil:
+		return info, fmt.Errorf("dsr: request %s: the content of the file is nil; give a reader of it", requestID)
 	case strings.TrimSpace(name) == "", len(name) > maxText, !utf8.ValidString(name), len(mediaType) > maxText, !utf8.ValidString(mediaType):
 		return info, fmt.Errorf("dsr: request %s: a file needs a name, and may have a media type, both of valid UTF-8 text and at most %d bytes", requestID, maxText)
 	}

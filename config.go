@@ -70,8 +70,9 @@ type Config struct {
 	// are refused.
 	Files storage.Destination
 	// Hooks are told of requests, or asked, where a Flow names them, by key.
+	// Defaults to none.
 	Hooks map[string]Hook
-	// Vendors are asked by e-mail to erase what they hold.
+	// Vendors are asked by e-mail to erase what they hold. Defaults to none.
 	Vendors []Vendor
 	// Digest says when everybody who has open tasks is told of all of them.
 	// Defaults to never.

@@ -106,10 +106,13 @@ func (e *Engine) renewCode(ctx context.Context, m *Message, l *letter, secret *l
 			return fmt.Errorf("dsr: decode a message: %w", err)
 		}
 		renewed.Tries, renewed.Since, renewed.Failure = l.Tries, l.Since, l.Failure
+		if err := renewed.into(next); err != nil {
+			return err
+		}
 		old := *m
 		old.Version++
 		d.Messages = append(d.Messages, MessageChange{ExpectVersion: m.Version, Message: old, Remove: true})
-		return renewed.into(next)
+		return nil
 	})
 	return err
 }
