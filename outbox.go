@@ -173,7 +173,7 @@ func (m *Messages) Send(ctx context.Context) (next time.Time, err error) {
 		if next, err = e.sendDue(ctx, out); err != nil {
 			return time.Time{}, err
 		}
-		if out.idle() {
+		if !out.some && out.idle() {
 			return next, errors.Join(out.failure(), stands, looked)
 		}
 		<-out.ended

@@ -23,6 +23,8 @@ type outgoing struct {
 	// the beginning, and how much waited then. Only sendDue touches these.
 	queue  map[letterKind][]*group
 	by     map[string]*group
+	seen   map[string]int64 // versions that were queued
+	some   bool             // something was begun
 	waits  int
 	waited int
 	after  *RecordPlace
@@ -100,6 +102,10 @@ const (
 	heldMessages = 1000
 )
 
+// lateness is how long after its time a message may come into the store and is
+// still found at once.
+const lateness = 5 * time.Second
+
 // sendDue begins to send what is due, as far as there are places, and says when
 // a message will be due next. It reads on from where it was; from the beginning
 // once half of what it found there has a place, so that however much is due,
@@ -111,6 +117,11 @@ func (e *Engine) sendDue(ctx context.Context, out *outgoing) (next time.Time, er
 	whole := out.waits <= out.waited/2 || now.Sub(out.began) >= 10*e.config.Poll
 	if whole {
 		out.queue, out.by, out.waits, out.after, out.began = map[letterKind][]*group{}, map[string]*group{}, 0, nil, now
+		out.seen = map[string]int64{}
+	}
+	// What is put there now may come before what was read a moment ago.
+	if late := now.Add(-lateness); out.after != nil && out.after.Time.After(late) {
+		out.after = &RecordPlace{Time: late}
 	}
 	for {
 		page, err := e.config.Store.Messages(ctx, MessageQuery{Before: soon, After: out.after, Limit: someMessages})
@@ -137,6 +148,10 @@ func (e *Engine) sendDue(ctx context.Context, out *outgoing) (next time.Time, er
 func (o *outgoing) add(page []Message) {
 	for _, m := range page {
 		o.after = &RecordPlace{Time: m.DueAt, ID: m.ID}
+		if o.seen[m.ID] == m.Version {
+			continue
+		}
+		o.seen[m.ID] = m.Version
 		var l letter
 		_ = json.Unmarshal(m.Data, &l) // one that cannot be read is of no kind
 		of := cmp.Or(m.RequestID, m.ID) + " " + string(l.Kind)
@@ -155,6 +170,7 @@ func (o *outgoing) add(page []Message) {
 
 // sendSome begins to send messages that have a place.
 func (e *Engine) sendSome(ctx context.Context, out *outgoing) {
+	out.some = false
 	for _, kind := range slices.Sorted(maps.Keys(out.queue)) {
 		var left []*group
 		groups := out.queue[kind]
@@ -167,6 +183,7 @@ func (e *Engine) sendSome(ctx context.Context, out *outgoing) {
 				left = append(left, g)
 				continue
 			}
+			out.some = true
 			out.waits -= len(g.list)
 			delete(out.by, g.of)
 			slices.SortStableFunc(g.list, func(a, b Message) int { // the tenth of a moment comes after its ninth
