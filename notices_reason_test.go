@@ -53,7 +53,7 @@ func TestWhyMailFails(t *testing.T) {
 				return nil
 			}, nil)
 			o.submitted(t, submission("access", "ada@example.com"))
-			require.Equal(t, "r1 notice received "+test.want, o.pending(t)[0])
+			require.Contains(t, o.pending(t), "r1 notice received "+test.want)
 			_, reason, _ := strings.Cut(strings.TrimSuffix(test.want, ", refused"), "tries 1 ")
 			require.Contains(t, o.logs.String(), reason)
 			require.NotContains(t, o.logs.String(), "ada@example.com")

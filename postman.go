@@ -186,9 +186,7 @@ func (e *Engine) sendSome(ctx context.Context, out *outgoing) {
 			out.some = true
 			out.waits -= len(g.list)
 			delete(out.by, g.of)
-			slices.SortStableFunc(g.list, func(a, b Message) int { // the tenth of a moment comes after its ninth
-				return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
-			})
+			slices.SortStableFunc(g.list, inTurn)
 			out.wg.Go(func() {
 				var err error
 				defer func() { out.end(g.of, kind, err) }()
@@ -198,6 +196,12 @@ func (e *Engine) sendSome(ctx context.Context, out *outgoing) {
 		}
 		out.queue[kind] = left
 	}
+}
+
+// inTurn orders the messages of one request: the tenth of a moment comes after
+// its ninth.
+func inTurn(a, b Message) int {
+	return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
 }
 
 // sendAll sends messages one after another.
@@ -271,6 +275,7 @@ func (e *Engine) sendOf(ctx context.Context, requestID string) {
 	}
 	due, err := e.config.Store.Messages(ctx, MessageQuery{RequestID: requestID, Before: e.now().Add(time.Microsecond)})
 	if err == nil {
+		slices.SortStableFunc(due, inTurn)
 		err = e.sendAll(ctx, due)
 	}
 	if err != nil {
