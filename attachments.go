@@ -128,13 +128,10 @@ func (a *Attachments) Add(ctx context.Context, requestID, name, mediaType string
 	f := &paperFile{ID: stored, Stored: stored + ".sealed", Name: name, Type: mediaType, Include: include, By: openBy(by)}
 	// What may come to lie there is known before it does.
 	d, err := a.change(ctx, requestID, by, "", func(d *draft, p *papers) error {
-		res, err := d.Record.results()
-		if err != nil {
-			return err
+		if limit := e.config.Limits.Files; len(p.Files) >= limit {
+			return fmt.Errorf("dsr: request %s has %d files, which is Limits.Files; remove some, or put them into one", requestID, limit)
 		}
-		res.Files = append(res.Files, f.Stored)
-		d.Record.Outcomes, err = json.Marshal(&res)
-		return err
+		return d.editFiles(func(files []string) []string { return append(files, f.Stored) })
 	})
 	if err != nil {
 		return info, err
@@ -144,7 +141,7 @@ func (a *Attachments) Add(ctx context.Context, requestID, name, mediaType string
 		return info, err
 	}
 	if err := a.upload(ctx, requestID, key, f, content); err != nil {
-		return info, err
+		return info, errors.Join(err, a.abandon(context.WithoutCancel(ctx), requestID, f))
 	}
 	_, err = a.change(ctx, requestID, by, "file attached", func(d *draft, p *papers) error {
 		switch now, err := newRun(e, &d.Record).key(ctx, keyManual); {
@@ -158,9 +155,35 @@ func (a *Attachments) Add(ctx context.Context, requestID, name, mediaType string
 		return nil
 	})
 	if err != nil {
-		return info, errors.Join(err, e.removeFile(context.WithoutCancel(ctx), f.Stored))
+		return info, errors.Join(err, a.abandon(context.WithoutCancel(ctx), requestID, f))
 	}
 	return f.info(), nil
+}
+
+// editFiles changes the names of files that may lie at Config.Files.
+func (d *draft) editFiles(edit func([]string) []string) error {
+	res, err := d.Record.results()
+	if err != nil {
+		return fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", d.Record.ID, err)
+	}
+	res.Files = edit(res.Files)
+	d.Record.Outcomes, err = json.Marshal(&res)
+	return err
+}
+
+// abandon removes what there is of a file that was not attached, and then
+// forgets its name; where somebody works on the request just now, its end does.
+func (a *Attachments) abandon(ctx context.Context, requestID string, f *paperFile) error {
+	if err := a.engine.removeFile(ctx, f.Stored); err != nil {
+		return err
+	}
+	_, err := a.change(ctx, requestID, By{}, "", func(d *draft, _ *papers) error {
+		return d.editFiles(func(files []string) []string { return without(files, f.Stored) })
+	})
+	if err != nil {
+		a.engine.config.Logger.InfoContext(ctx, "the name of a file that was not attached is forgotten later", "request", requestID)
+	}
+	return nil
 }
 
 func (e *Engine) fileName() (string, error) {

@@ -195,6 +195,9 @@ type Limits struct {
 	// person; likewise how many rows of a collection several queries may
 	// return again, at 20 bytes each. Defaults to 1,000,000.
 	CycleValues int
+	// Files is how many files people may attach to a request. Defaults to
+	// 1,000.
+	Files int
 	// FileBytes is how large a file may be that people attach. Defaults to
 	// 100 MiB.
 	FileBytes int64
@@ -239,6 +242,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.CycleRounds, 100)
 	set(&l.CycleValues, 1_000_000)
 	set(&l.Attempts, 5)
+	set(&l.Files, 1000)
 	if l.FileBytes <= 0 {
 		l.FileBytes = 100 << 20
 	}

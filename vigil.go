@@ -36,7 +36,8 @@ func (e *Engine) leave(l *letter) (handled, error) {
 // is due at once if its time came meanwhile, and at its next time otherwise.
 func (e *Engine) know(m *Message, next time.Time) (changed bool, err error) {
 	var l letter
-	if json.Unmarshal(m.Data, &l) != nil || l.Unknown.IsZero() {
+	readable := json.Unmarshal(m.Data, &l) == nil
+	if !readable || l.Unknown.IsZero() {
 		return false, nil
 	}
 	switch {
@@ -103,7 +104,8 @@ func (e *Engine) doubt(ctx context.Context, vendor string) error {
 		ch = MessageChange{ExpectVersion: there[0].Version, Message: there[0]}
 		ch.Message.Version++
 		// One that is due, or that a process has in its hands, is not touched.
-		if json.Unmarshal(there[0].Data, &l) != nil || !l.Unknown.IsZero() || !there[0].DueAt.After(e.claimUntil()) {
+		readable := json.Unmarshal(there[0].Data, &l) == nil
+		if !readable || !l.Unknown.IsZero() || !there[0].DueAt.After(e.claimUntil()) {
 			return nil
 		}
 	}

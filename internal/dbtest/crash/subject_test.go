@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"regexp"
@@ -175,8 +176,11 @@ func (w *shopWorld) next(ctx context.Context, who *person, wish *wish) (dsr.Stat
 		// Whoever was killed may have stored a code and not sent it: it comes
 		// all the same, and nobody has to ask for another.
 		mail, err := os.ReadFile(w.path("outbox", wish.id+".txt"))
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
 			return v.Status, nil
+		}
+		if err != nil {
+			return "", err
 		}
 		verb, body["code"] = "verify", sixDigits.FindString(string(mail))
 	case dsr.StatusPending:
