@@ -296,35 +296,3 @@ type onlyCreates struct{}
 func (onlyCreates) Create(context.Context, string) (storage.Upload, error) {
 	return nil, errors.New("not used")
 }
-
-// A file that was not attached leaves nothing behind, however often that
-// happens, and a request takes no more files than people can look at.
-func TestFilesThatWereNotAttached(t *testing.T) {
-	t.Parallel()
-	o := newOffice(t, dsr.Flow{Approval: true}, func(c *dsr.Config) {
-		c.Files = storage.NewFolder(t.TempDir(), nil)
-		c.Limits.FileBytes, c.Limits.Files = 3, 3
-	})
-	o.submitted(t, submission("access", "ada@example.com"))
-	files := o.engine.Attachments()
-	_, err := files.Add(t.Context(), "r1", "a.txt", "", false, strings.NewReader("abc"), clerk)
-	require.NoError(t, err)
-	before, err := o.store.Request(t.Context(), "r1")
-	require.NoError(t, err)
-	for range 3 {
-		_, err = files.Add(t.Context(), "r1", "b.txt", "", false, strings.NewReader("abcd"), clerk)
-		require.EqualError(t, err, "dsr: request r1: a file has more than 3 bytes, which is Limits.FileBytes")
-	}
-	after, err := o.store.Request(t.Context(), "r1")
-	require.NoError(t, err)
-	require.Equal(t, string(before.Outcomes), string(after.Outcomes))
-	_, err = files.Add(t.Context(), "r1", "c.txt", "", false, nil, clerk)
-	require.EqualError(t, err, "dsr: request r1: the content of the file is nil; give a reader of it")
-
-	for range 2 {
-		_, err = files.Add(t.Context(), "r1", "d.txt", "", false, strings.NewReader(""), clerk)
-		require.NoError(t, err)
-	}
-	_, err = files.Add(t.Context(), "r1", "e.txt", "", false, strings.NewReader(""), clerk)
-	require.EqualError(t, err, "dsr: request r1 has 3 files, which is Limits.Files; remove some, or put them into one")
-}
