@@ -176,7 +176,8 @@ type Notice struct {
 	// Unconfirmed names the collections and forms of which people did not
 	// say that they erased everything, and Asked the vendors that were asked
 	// to erase, whatever they answered; of NoticeComplete, the former of
-	// NoticeFinalize too.
+	// NoticeFinalize too. The built-in texts tell the data subject only how
+	// many of the former there are, since packages may hide such names.
 	Unconfirmed, Asked []string
 
 	// Subject, Text and HTML are the rendered texts; see [Texts]. HTML is
