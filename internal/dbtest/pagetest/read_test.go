@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +91,8 @@ func TestHostileInChromium(t *testing.T) {
 		p.contents = append(p.contents, storage.ManifestCollection{Address: "zz" + text + ":" + text, State: storage.StateSkipped, Message: text})
 	}
 	p.collections = append(p.collections, row)
+	key := func(c collection) string { return (&storage.Collection{Dataset: c.dataset, Name: c.name}).Key() }
+	slices.SortFunc(p.collections, func(a, b collection) int { return storage.CompareKeys(key(a), key(b)) }) // one without a name comes last
 	dir := p.write(t)
 
 	pack := os.DirFS(dir)
