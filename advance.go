@@ -240,6 +240,18 @@ func (r *run) commit(ctx context.Context, apply func(*draft) error) error {
 	return nil
 }
 
+// commitResults is commit for a change that writes the results as well: when it
+// fails they are what they were, so that nothing counts as done that is stored
+// nowhere. What they point at must be replaced, not changed.
+func (r *run) commitResults(ctx context.Context, apply func(*draft) error) error {
+	was := r.results
+	err := r.commit(ctx, apply)
+	if err != nil {
+		r.results = was
+	}
+	return err
+}
+
 // storeError marks a failure of the store, which is not the request's.
 type storeError struct{ err error }
 
@@ -432,7 +444,7 @@ func (r *run) finishStage(ctx context.Context) error {
 		return err
 	}
 	fault.Point(ctx, "before done")
-	err = r.commit(ctx, func(d *draft) error {
+	err = r.commitResults(ctx, func(d *draft) error {
 		d.Record.Failure, r.results.Unconfirmed, d.filesGone = "", unconfirmed, true
 		d.event(Event{Kind: "complete"})
 		if len(unconfirmed) > 0 {

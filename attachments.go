@@ -129,7 +129,7 @@ func (a *Attachments) Add(ctx context.Context, requestID, name, mediaType string
 	// What may come to lie there is known before it does.
 	d, err := a.change(ctx, requestID, by, "", func(d *draft, p *papers) error {
 		if limit := e.config.Limits.Files; len(p.Files) >= limit {
-			return fmt.Errorf("dsr: request %s has %d files, which is Limits.Files; remove some, or put them into one", requestID, limit)
+			return tooManyFiles(requestID, limit)
 		}
 		return d.editFiles(func(files []string) []string { return append(files, f.Stored) })
 	})
@@ -150,6 +150,9 @@ func (a *Attachments) Add(ctx context.Context, requestID, name, mediaType string
 		case !bytes.Equal(now, key): // of a request that was resubmitted
 			return fmt.Errorf("%w: request %s was begun anew while the file was attached; attach it again", ErrConflict, requestID)
 		}
+		if limit := e.config.Limits.Files; len(p.Files) >= limit { // others were attached meanwhile
+			return tooManyFiles(requestID, limit)
+		}
 		f.At = d.now
 		p.Files = append(p.Files, f)
 		return nil
@@ -158,6 +161,10 @@ func (a *Attachments) Add(ctx context.Context, requestID, name, mediaType string
 		return info, errors.Join(err, a.abandon(context.WithoutCancel(ctx), requestID, f))
 	}
 	return f.info(), nil
+}
+
+func tooManyFiles(requestID string, limit int) error {
+	return fmt.Errorf("dsr: request %s has %d files, which is Limits.Files; remove some, or put them into one", requestID, limit)
 }
 
 // editFiles changes the names of files that may lie at Config.Files.

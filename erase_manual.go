@@ -24,7 +24,7 @@ func (r *run) askErasures(ctx context.Context) (waits bool, err error) {
 	if !open {
 		return false, r.tellErasures(ctx, p)
 	}
-	return true, r.commit(ctx, func(d *draft) error {
+	return true, r.commitResults(ctx, func(d *draft) error {
 		awaits, err := r.keepTasks(ctx, d, func(t *paperTask) bool { return t.Action == graph.Erasure })
 		if err != nil {
 			return err
@@ -41,6 +41,8 @@ func (r *run) askErasures(ctx context.Context) (waits bool, err error) {
 func (r *run) tellErasures(ctx context.Context, p *papers) error {
 	var facts []fact
 	var events []Event
+	was := r.results.Collections
+	r.results.Collections = slices.Clone(was)
 	for _, id := range slices.Sorted(maps.Keys(p.Tasks)) {
 		t := p.Tasks[id]
 		s := r.index[t.Collection]
@@ -64,7 +66,7 @@ func (r *run) tellErasures(ctx context.Context, p *papers) error {
 	if len(facts) == 0 {
 		return nil
 	}
-	return r.commit(ctx, func(d *draft) error {
+	err := r.commit(ctx, func(d *draft) error {
 		for _, f := range facts {
 			if err := d.note(ctx, f.action, "", f.details); err != nil {
 				return err
@@ -73,6 +75,10 @@ func (r *run) tellErasures(ctx context.Context, p *papers) error {
 		d.event(events...)
 		return r.setResults(d)
 	})
+	if err != nil {
+		r.results.Collections = was
+	}
+	return err
 }
 
 // confirmed reports whether a person says that all is erased.

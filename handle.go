@@ -93,11 +93,11 @@ func (e *Engine) dispatch(ctx context.Context, m *Message, l *letter, secret let
 // settle saves what became of a letter.
 func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled, err error) error {
 	interrupted := ctx.Err() != nil
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	long := context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(long, 10*time.Second)
 	defer cancel()
 	now := e.now()
-	ch := MessageChange{ExpectVersion: m.Version, Message: m}
-	ch.Message.Version++
+	ch := MessageChange{Message: m}
 	log := e.config.Logger.With("request", m.RequestID, "message", m.ID, "kind", string(l.Kind))
 	if l.Notice != nil {
 		log = log.With("notice", string(l.Notice.Kind))
@@ -131,14 +131,17 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 		log.ErrorContext(ctx, "a message was not taken and will not be sent again by itself", "reason", l.Failure)
 		ch.Message.DueAt = never
 		if l.Kind == letterVendor {
-			var err error
-			if done.also, err = e.vendorFailed(ctx, &m, l); err != nil {
+			var err error // all its requests are told, which takes as long as it takes
+			if done.also, err = e.vendorFailed(long, &m, l); err != nil {
 				return err
 			}
 			ch.Message.DueAt = e.standingTime(l)
+			ctx, cancel = context.WithTimeout(long, 10*time.Second)
+			defer cancel()
 		}
 		done.also = append(done.also, e.parked(&m, l, errors.Is(err, ErrRejected))...)
 	}
+	ch.ExpectVersion, ch.Message.Version = m.Version, m.Version+1
 	if err := l.into(&ch.Message); err != nil {
 		return err
 	}
@@ -297,6 +300,9 @@ func (e *Engine) links(ctx context.Context, m *Message, l *letter, secret *lette
 			continue // the host brings it there in another way
 		}
 		token, expires, err := e.downloads.Link(ctx, rec.ID, p.Rule, nil)
+		if l.Notice.Kind == NoticePackage && errors.Is(err, ErrConflict) { // somebody has begun to work on it: later
+			return nil, fmt.Errorf("%w: the request is being worked on", ErrUnavailable)
+		}
 		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrPackageGone) || errors.Is(err, ErrConflict) || errors.Is(err, ErrDeleted) {
 			e.config.Logger.WarnContext(ctx, "a notice has no link to a package", "request", rec.ID, "rule", p.Rule)
 			continue

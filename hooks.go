@@ -66,8 +66,8 @@ func (res *results) hook(key string, phase HookPhase) *HookOutcome {
 
 // tellHook puts the call of a one-way hook into the outbox.
 func (r *run) tellHook(ctx context.Context, h Hooking, phase HookPhase) error {
-	return r.commit(ctx, func(d *draft) error {
-		r.results.Hooks = append(r.results.Hooks, HookOutcome{Hook: h.Hook, Phase: phase, At: d.now})
+	return r.commitResults(ctx, func(d *draft) error {
+		r.results.Hooks = append(slices.Clip(r.results.Hooks), HookOutcome{Hook: h.Hook, Phase: phase, At: d.now})
 		if err := r.setResults(d); err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (r *run) askHook(ctx context.Context, h Hooking, phase HookPhase) (halted b
 		}
 	}
 	out.Halted = answer.Halt
-	err = r.commit(ctx, func(d *draft) error { return r.keepAnswer(ctx, d, out, answer.Identities) })
+	err = r.commitResults(ctx, func(d *draft) error { return r.keepAnswer(ctx, d, out, answer.Identities) })
 	if err == nil && out.Identities > 0 && !out.Halted { // they may be those of a request that is being worked on
 		err = r.giveWay(ctx)
 	}
@@ -131,7 +131,7 @@ func (r *run) keepAnswer(ctx context.Context, d *draft, out HookOutcome, ids Ide
 		}
 	}
 	out.At = d.now
-	r.results.Hooks = append(r.results.Hooks, out)
+	r.results.Hooks = append(slices.Clip(r.results.Hooks), out)
 	event := Event{Kind: "hook answered", Status: logComplete, Rows: int64(out.Identities), Message: string(out.Phase) + " hook " + out.Hook}
 	details := map[string]string{
 		"hook": out.Hook, "phase": string(out.Phase), "identities": strconv.Itoa(out.Identities), "halt": strconv.FormatBool(out.Halted),

@@ -196,6 +196,10 @@ func (e *Engine) parked(m *Message, l *letter, refused bool) []MessageChange {
 	switch {
 	case l.Hook != nil:
 		return e.tellOfHook(m, l, "was called in vain: "+l.Failure)
+	case l.Kind == letterReminder:
+		return e.tellOperators(m, "a reminder was given up: "+l.Failure)
+	case l.Kind == letterFiles:
+		return e.tellOperators(m, "attached files whose key is shredded could not be removed from Config.Files: "+l.Failure)
 	case l.Notice == nil, l.Notice.Kind.Audience() == ToOperators:
 		return nil
 	case refused:

@@ -25,8 +25,11 @@ func (e *Engine) remind(ctx context.Context, m *Message, l *letter, rec *Record)
 		return handled{}, err
 	}
 	t := p.Tasks[l.Task]
-	if t == nil || t.State != TaskOpen || !t.AskedAt.Equal(l.Asked) || !rec.DeletedAt.IsZero() || e.config.Notifier == nil {
+	if t == nil || t.State != TaskOpen || !t.AskedAt.Equal(l.Asked) || !rec.DeletedAt.IsZero() {
 		return handled{}, errOutdated
+	}
+	if e.config.Notifier == nil { // another process may have one
+		return handled{again: e.now().Add(time.Hour)}, nil
 	}
 	if rec.Status != StatusRequiresInput { // for a while only: its end shreds the task
 		return handled{again: e.now().Add(l.Every)}, nil
@@ -158,8 +161,8 @@ func (e *Engine) standing(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if !known && !ch.Message.DueAt.After(want[id].DueAt) {
-				continue
+			if !known && (!ch.Message.DueAt.After(want[id].DueAt) || !ch.Message.DueAt.After(e.claimUntil())) {
+				continue // one that a process may have in its hands is not touched
 			}
 			if want[id].DueAt.Before(ch.Message.DueAt) {
 				ch.Message.DueAt = want[id].DueAt

@@ -112,7 +112,7 @@ func (r *run) askVendors(ctx context.Context) (waits bool, err error) {
 	if len(awaits) == 0 {
 		return false, nil
 	}
-	return true, r.commit(ctx, func(d *draft) error {
+	return true, r.commitResults(ctx, func(d *draft) error {
 		d.Record.Failure = ""
 		d.event(Event{Kind: "waiting for others", Action: graph.Erasure, Status: logAwaiting, Message: message})
 		if err := r.letGoOfRows(ctx, d); err != nil {

@@ -81,7 +81,9 @@ func (e *Engine) askVendor(ctx context.Context, m *Message, l *letter) (handled,
 			return handled{}, err
 		}
 	}
+	asked := false
 	for _, id := range batch.Requests {
+		asked = true
 		if err := e.markAsked(ctx, id, v, batch.noticeID()); err != nil {
 			if !e.unreadable(ctx, id) {
 				return handled{}, err
@@ -92,7 +94,7 @@ func (e *Engine) askVendor(ctx context.Context, m *Message, l *letter) (handled,
 			return handled{}, err
 		}
 	}
-	full := batch.Full
+	full := batch.Full && asked // where nobody of so many can be read, the next time is soon enough
 	l.begin()
 	if full {
 		return handled{again: e.now()}, nil
@@ -281,9 +283,13 @@ func (e *Engine) vendorFailed(ctx context.Context, m *Message, l *letter) ([]Mes
 	id, waiting := l.Vendor.noticeID(), l.Vendor.Requests
 	failure := fmt.Sprintf("vendor %q was not asked to erase: message %s was not taken (%s); the next one comes at the vendor's time, or with Messages.Retry(%q)",
 		l.Vendor.Key, id, l.Failure, m.ID)
+	keep := e.keeper(ctx, m, l)
 	for _, request := range waiting {
+		if err := keep(); err != nil {
+			return nil, err
+		}
 		_, err := e.requests.try(ctx, request, func(d *draft) error {
-			if waits, err := d.Record.awaitsVendor(l.Vendor.Key); err != nil || !waits {
+			if waits, err := d.Record.awaitsVendor(l.Vendor.Key); err != nil || !waits || d.Record.Failure == failure {
 				return cmp.Or(err, errOutdated)
 			}
 			d.Record.Failure = failure
