@@ -108,8 +108,8 @@ func (b *tab) do(steps ...step) {
 // follow does what leads to another page, and waits until that is loaded.
 func (b *tab) follow(steps ...step) {
 	b.t.Helper()
-	_, err := chromedp.RunResponse(b.ctx, steps...)
-	require.NoError(b.t, err)
+	b.do(chromedp.Evaluate[chromedp.Void]("window.before = true"))
+	b.do(append(steps, until(`window.before === undefined && document.readyState === "complete"`))...)
 }
 
 // text is what an element shows, once it can be seen.
