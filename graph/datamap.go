@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // DataMap is the datasets of all connections with their references resolved.
@@ -78,8 +77,9 @@ func NewDataMap(datasets ...*Dataset) (*DataMap, error) {
 	m.refers = make([][]tie, len(m.collections))
 	m.after = make([][]int, len(m.collections))
 	m.eraseAfter = make([][]int, len(m.collections))
+	find := &finder{m: m, fields: map[int]map[string]foundField{}}
 	for i, c := range m.collections {
-		m.resolveReferences(i, c, byKey, fault)
+		m.resolveReferences(i, c, byKey, find, fault)
 		for _, a := range c.After {
 			m.resolveAfter(&m.after[i], c, a, "after", fault)
 		}
@@ -160,7 +160,7 @@ func orUnknown(p Position) string {
 	return "an unknown place"
 }
 
-func (m *DataMap) resolveReferences(i int, c *Collection, byKey map[string]*Dataset, fault faultFunc) {
+func (m *DataMap) resolveReferences(i int, c *Collection, byKey map[string]*Dataset, find *finder, fault faultFunc) {
 	for path, f := range c.All() {
 		for _, ref := range f.References {
 			pos := ref.Pos
@@ -176,7 +176,7 @@ func (m *DataMap) resolveReferences(i int, c *Collection, byKey map[string]*Data
 				fault(pos, subject, "refers to dataset %q, which is not in the data map; add it or remove the reference", ref.Dataset)
 				continue
 			}
-			target, targetPath, problem := m.resolveField(ref.Dataset, ref.Field)
+			target, targetPath, problem := find.field(ref.Dataset, ref.Field)
 			if problem != "" {
 				fault(pos, subject, "refers to %s.%s: %s", ref.Dataset, ref.Field, problem)
 				continue
@@ -198,46 +198,6 @@ func (m *DataMap) resolveReferences(i int, c *Collection, byKey map[string]*Data
 	}
 }
 
-// resolveField finds "collection.path.to.field", also when names hold dots:
-// the shortest collection name that leads to a field wins.
-func (m *DataMap) resolveField(dataset, field string) (collection int, path Path, problem string) {
-	problem = "no collection of that name"
-	for i := 0; i < len(field); i++ {
-		if field[i] != '.' {
-			continue
-		}
-		at, ok := m.index[Address{dataset, field[:i]}]
-		if !ok {
-			continue
-		}
-		problem = "the collection has no such field"
-		if path, ok := resolvePath(m.collections[at].Fields, field[i+1:]); ok {
-			f, _ := m.collections[at].Field(path)
-			if len(f.Fields) > 0 {
-				return 0, nil, "the field is an object; refer to one of its fields"
-			}
-			return at, path, ""
-		}
-	}
-	return 0, nil, problem
-}
-
-func resolvePath(fields []*Field, rest string) (Path, bool) {
-	for _, f := range fields {
-		if f.Name == rest {
-			return Path{f.Name}, true
-		}
-	}
-	for _, f := range fields {
-		if tail, ok := strings.CutPrefix(rest, f.Name+"."); ok {
-			if path, ok := resolvePath(f.Fields, tail); ok {
-				return append(Path{f.Name}, path...), true
-			}
-		}
-	}
-	return nil, false
-}
-
 func (m *DataMap) resolveAfter(list *[]int, c *Collection, a Address, key string, fault faultFunc) {
 	at, ok := m.index[a]
 	switch {
@@ -250,20 +210,36 @@ func (m *DataMap) resolveAfter(list *[]int, c *Collection, a Address, key string
 	}
 }
 
+// maxAfter bounds the pairs of collections that the after of datasets makes.
+const maxAfter = 4_000_000
+
 // resolveDatasetAfter spreads a dataset's after over all its collections.
 func (m *DataMap) resolveDatasetAfter(datasets []*Dataset, byKey map[string]*Dataset, fault faultFunc) {
+	type pair struct{ before, d *Dataset }
+	var list []pair
+	pairs, known := 0, map[pair]bool{}
 	for _, d := range datasets {
 		for _, key := range d.After {
-			before, ok := byKey[key]
-			if !ok || key == d.Key {
+			p := pair{byKey[key], d}
+			switch {
+			case p.before == nil || key == d.Key:
 				fault(d.Pos, d.Key, "after names dataset %q, which is not another dataset of the data map", key)
-				continue
+			case !known[p]:
+				known[p] = true
+				pairs += len(p.before.Collections) * len(d.Collections)
+				list = append(list, p)
 			}
-			for _, c := range d.Collections {
-				at := m.index[Address{d.Key, c.Name}]
-				for _, b := range before.Collections {
-					m.after[at] = append(m.after[at], m.index[Address{key, b.Name}])
-				}
+		}
+	}
+	if pairs > maxAfter {
+		fault(Position{}, "", "the after of the datasets ties %d pairs of collections, more than %d: name the collections it is about in their own after", pairs, maxAfter)
+		return
+	}
+	for _, p := range list {
+		for _, c := range p.d.Collections {
+			at := m.index[Address{p.d.Key, c.Name}]
+			for _, b := range p.before.Collections {
+				m.after[at] = append(m.after[at], m.index[Address{p.before.Key, b.Name}])
 			}
 		}
 	}
@@ -288,16 +264,36 @@ func (m *DataMap) Addresses() []Address {
 }
 
 // IdentityKinds returns the kinds of identity that fields of the data map
-// are seeded with, in order.
+// are seeded with by name, in order.
 func (m *DataMap) IdentityKinds() []string {
 	var kinds []string
 	for _, c := range m.collections {
 		for _, f := range c.All() {
-			if f.Identity != "" {
+			if f.Identity != "" && f.Identity != AnyIdentity {
 				kinds = append(kinds, f.Identity)
 			}
 		}
 	}
 	slices.Sort(kinds)
 	return slices.Compact(kinds)
+}
+
+// TakesAnyIdentity reports whether a field of the data map is seeded with
+// identities of any kind, see [AnyIdentity].
+func (m *DataMap) TakesAnyIdentity() bool {
+	return slices.ContainsFunc(m.collections, func(c *Collection) bool {
+		for _, f := range c.All() {
+			if f.Identity == AnyIdentity {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// SeedsFrom reports whether plans can start from an identity of the kind: a field
+// of a collection that is not set to skip_processing is seeded with it, or with
+// any.
+func (m *DataMap) SeedsFrom(kind string) bool {
+	return slices.ContainsFunc(m.collections, func(c *Collection) bool { return !c.SkipProcessing && c.seededWith(kind) })
 }

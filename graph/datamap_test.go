@@ -1,6 +1,8 @@
 package graph_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -116,6 +118,47 @@ func TestDataMapNames(t *testing.T) {
 	require.Equal(t, map[string]string{"schema": "s"}, c.Namespace)
 	_, ok = m.Collection(graph.Address{Dataset: "d", Collection: "none"})
 	require.False(t, ok)
+}
+
+// Of fields whose paths look the same one wins over those in its siblings, and
+// else the first.
+func TestDataMapPathsThatLookTheSame(t *testing.T) {
+	t.Parallel()
+	leaf := func(name string) *graph.Field { return &graph.Field{Name: name} }
+	fed := func(fields ...*graph.Field) graph.Path {
+		m, err := graph.NewDataMap(&graph.Dataset{Key: "d", Collections: []*graph.Collection{
+			{Name: "to", Fields: fields},
+			{Name: "from", Fields: []*graph.Field{
+				{Name: "x", Identity: "email", References: []graph.Reference{{Dataset: "d", Field: "to.a.b.c", Direction: graph.To}}},
+			}},
+		}})
+		require.NoError(t, err)
+		return step(t, newPlan(t, m, everything(), "email"), "d:to").Inputs[0].Fields[0]
+	}
+	one := &graph.Field{Name: "a", Fields: []*graph.Field{leaf("b.c")}}
+	two := &graph.Field{Name: "a.b", Fields: []*graph.Field{leaf("c")}}
+	three := &graph.Field{Name: "a", Fields: []*graph.Field{{Name: "b", Fields: []*graph.Field{leaf("c")}}, leaf("b.c")}}
+	require.Equal(t, graph.Path{"a", "b.c"}, fed(one, two))
+	require.Equal(t, graph.Path{"a.b", "c"}, fed(two, one))
+	require.Equal(t, graph.Path{"a.b.c"}, fed(one, leaf("a.b.c"), two))
+	require.Equal(t, graph.Path{"a", "b.c"}, fed(three))
+}
+
+// The after of a dataset holds between all pairs of collections: of many it is
+// refused, repeated it counts once.
+func TestDataMapAfterOfManyCollections(t *testing.T) {
+	t.Parallel()
+	dataset := func(key string, collections int, after ...string) *graph.Dataset {
+		d := &graph.Dataset{Key: key, After: after}
+		for i := range collections {
+			d.Collections = append(d.Collections, &graph.Collection{Name: fmt.Sprint(i)})
+		}
+		return d
+	}
+	_, err := graph.NewDataMap(dataset("a", 20), dataset("b", 20, slices.Repeat([]string{"a"}, 100_000)...))
+	require.NoError(t, err)
+	_, err = graph.NewDataMap(dataset("a", 3000), dataset("b", 1000, "a"), dataset("c", 1000, "b"), dataset("d", 1, "a", "b", "c"))
+	require.EqualError(t, err, "dsr: error: the after of the datasets ties 4005000 pairs of collections, more than 4000000: name the collections it is about in their own after")
 }
 
 // The datasets that a host hands in stay as they were.

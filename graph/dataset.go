@@ -67,7 +67,8 @@ type Field struct {
 	Type Type `json:"type,omitzero"`
 	// Length cuts masked text to so many characters; 0 means no limit.
 	Length int `json:"length,omitempty"`
-	// Identity names the kind of identity that seeds this field.
+	// Identity names the kind of identity that seeds this field;
+	// [AnyIdentity] stands for whatever kinds a request brings.
 	Identity   string      `json:"identity,omitempty"`
 	PrimaryKey bool        `json:"primary_key,omitempty"`
 	References []Reference `json:"references,omitempty"`

@@ -29,13 +29,22 @@ func (d *decoder) meta(members []member, subject string) []member {
 	return pairs
 }
 
-// name returns the text of a required key and the place of its value.
+// maxName bounds the bytes of a name, of an address with all names on the way to
+// a field, and of the field of a reference. Databases allow 64 to 300 characters
+// for one name.
+const maxName = 1000
+
+// name returns the text of a required key, empty after an error.
 func (d *decoder) name(n *yaml.Node, members []member, key, subject, what string) string {
 	for _, m := range members {
 		if m.key != key {
 			continue
 		}
-		if text := d.text(m, subject); text != "" {
+		switch text := d.text(m, subject); {
+		case len(text) > maxName:
+			d.errorf(m.value, subject, "the %s of %s has more than %d bytes", key, what, maxName)
+			return ""
+		case text != "":
 			return text
 		}
 		if isNull(m.value) || m.value.Value == "" && m.value.Kind == yaml.ScalarNode {
@@ -78,7 +87,7 @@ func (d *decoder) dataset(n *yaml.Node) *Dataset {
 				d.errorf(m.value, subject, "meta must be a mapping, found %s", found(m.value))
 			}
 		case "collections":
-			listed = true
+			listed = !isNull(m.value)
 			ds.Collections = d.collections(m, ds.Key)
 		case "fides_meta", "fidesops_meta":
 		default:
@@ -166,7 +175,10 @@ func (d *decoder) categories(m member, subject string) []Category {
 		if d.opts.Taxonomy.Has(c) {
 			continue
 		}
-		if near, ok := d.opts.Taxonomy.Nearest(c); ok {
+		if !d.hears(d.doubt(), d.pos(item.at)) {
+			continue
+		}
+		if near := d.nearest(c); near != "" {
 			d.doubtf(item.at, subject, "unknown data category %s: did you mean %s?", c, near)
 		} else {
 			d.doubtf(item.at, subject, "unknown data category %s: add it to the taxonomy if it is your own", c)
@@ -203,6 +215,10 @@ func (d *decoder) collection(n *yaml.Node, dataset string) *Collection {
 	subject, listed := dataset, false
 	if c.Name = d.name(n, members, "name", dataset, "a collection"); c.Name != "" {
 		subject = Address{Dataset: dataset, Collection: c.Name}.String()
+	}
+	if len(subject) > maxName {
+		d.errorf(n, dataset, "the address of a collection, dataset:collection, has more than %d bytes", maxName)
+		return nil
 	}
 	for _, m := range members {
 		switch m.key {

@@ -37,6 +37,10 @@ func (d *decoder) field(n *yaml.Node, parent string) *Field {
 	if f.Name = d.name(n, members, "name", parent, "a field"); f.Name != "" {
 		subject = parent + "." + f.Name
 	}
+	if len(subject) > maxName {
+		d.errorf(n, parent, "the address of a field, dataset:collection.path.to.field, has more than %d bytes", maxName)
+		return nil
+	}
 	for _, m := range members {
 		switch m.key {
 		case "name", "fides_meta", "fidesops_meta":

@@ -50,6 +50,9 @@ type Diagnostic struct {
 	Subject string
 	// Message says what is wrong and what to do about it.
 	Message string
+	// Syntax marks the error of a file that is not YAML, or not from there
+	// on.
+	Syntax bool
 }
 
 // String returns "position: severity: subject: message" without what is
@@ -59,11 +62,16 @@ func (d Diagnostic) String() string {
 	if pos := d.Pos.String(); pos != "" {
 		parts = append(parts, pos)
 	}
-	parts = append(parts, d.Severity.String())
-	if d.Subject != "" {
-		parts = append(parts, d.Subject)
+	return strings.Join(append(parts, d.Severity.String(), d.Text()), ": ")
+}
+
+// Text returns "subject: message", or the message alone where there is no
+// subject: for those who see what they gave in another form than that of a file.
+func (d Diagnostic) Text() string {
+	if d.Subject == "" {
+		return d.Message
 	}
-	return strings.Join(append(parts, d.Message), ": ")
+	return d.Subject + ": " + d.Message
 }
 
 // Diagnostics are the faults found in one go, in the order in which they

@@ -2,6 +2,11 @@ package graph
 
 import "strings"
 
+// AnyIdentity in the place of a kind lets a field be seeded with identities of
+// whatever kinds a request brings: of somebody who is asked about a person, in
+// the first place.
+const AnyIdentity = "*"
+
 // IdentityKind says how values of one kind of identity are compared with what
 // databases hold.
 type IdentityKind struct {
@@ -12,6 +17,10 @@ type IdentityKind struct {
 	// Forms returns every way in which a value may be stored; all of them
 	// are asked for. Defaults to the value as it was given.
 	Forms func(value string) []string
+	// Normal brings a value that a hook adds to a request into the form in
+	// which the host submits values of the kind, or says what is wrong with
+	// it, without quoting it. Defaults to the value as it was given.
+	Normal func(value string) (string, error)
 }
 
 // DefaultIdentityKinds returns the kinds that need more than a comparison of

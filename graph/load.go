@@ -1,8 +1,6 @@
 package graph
 
 import (
-	"cmp"
-	"fmt"
 	"io/fs"
 	"slices"
 
@@ -26,10 +24,16 @@ type LoadOptions struct {
 // come sorted by name; what is under fides_meta, or its older name
 // fidesops_meta, is found in the fields of [Dataset], [Collection] and [Field].
 //
-// All faults are told at once. When one of them is an error, which
-// [Diagnostics.Err] returns, no dataset is returned; without errors there may
-// still be warnings. A YAML syntax error hides what follows it; its column is
-// where the text of the line starts.
+// All faults are told at once, but of each file no more than 1,000 errors and
+// 1,000 warnings: where there are more, a last one says so. When one of them is
+// an error, which [Diagnostics.Err] returns, no dataset is returned; without
+// errors there may still be warnings. A YAML syntax error hides what follows it;
+// its column is where the text of the line starts.
+//
+// What a file takes is bounded by its size: nodes may be nested 200 deep, aliases
+// may stand for 100,000 nodes with 1 MiB of text, and a name, an address
+// (dataset:collection.path.to.field) and the field of a reference may have 1,000
+// bytes.
 func Load(name string, src []byte, opts *LoadOptions) ([]*Dataset, Diagnostics) {
 	l := newLoader(opts)
 	l.load(name, src)
@@ -101,61 +105,30 @@ func (l *loader) result() ([]*Dataset, Diagnostics) {
 }
 
 func (l *loader) load(name string, src []byte) {
-	d := &decoder{loader: l, file: name, told: make(map[string]bool)}
+	d := &decoder{loader: l, file: name, idle: make(map[string]bool), near: make(map[Category]Category)}
 	documents := d.parse(src)
 	for _, document := range documents {
 		d.document(document)
 	}
-	if len(documents) == 0 && len(d.diags) == 0 {
+	if len(documents) == 0 && len(d.told) == 0 {
 		d.errorf(&yaml.Node{Line: 1, Column: 1}, "", `the file is empty: want a list of datasets under "dataset"`)
 	}
-	// Files are decoded by rule, not from top to bottom, and what stands
-	// under an anchor once per alias.
-	slices.SortStableFunc(d.diags, func(a, b Diagnostic) int {
-		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
-	})
-	l.diags = append(l.diags, slices.Compact(d.diags)...)
+	l.diags = append(l.diags, d.all()...)
 }
 
 // decoder turns the YAML of one file into datasets.
 type decoder struct {
 	*loader
-	file    string
-	diags   Diagnostics
-	told    map[string]bool // keys without effect, told once a file
-	aliased int             // nodes that aliases added
+	teller
+	file         string
+	idle         map[string]bool       // keys without effect, told once a file
+	near         map[Category]Category // what was probably meant by unknown categories
+	aliased      int                   // nodes that aliases added
+	aliasedBytes int                   // of their texts
 }
 
 func (d *decoder) pos(n *yaml.Node) Position {
 	return Position{File: d.file, Line: n.Line, Column: n.Column}
-}
-
-func (d *decoder) tell(severity Severity, n *yaml.Node, subject, format string, args []any) {
-	d.diags = append(d.diags, Diagnostic{
-		Severity: severity,
-		Pos:      d.pos(n),
-		Subject:  subject,
-		Message:  fmt.Sprintf(format, args...),
-	})
-}
-
-// errorf tells what makes the file unusable.
-func (d *decoder) errorf(n *yaml.Node, subject, format string, args ...any) {
-	d.tell(Error, n, subject, format, args)
-}
-
-// doubtf tells what is read but has no effect: an error in strict mode.
-func (d *decoder) doubtf(n *yaml.Node, subject, format string, args ...any) {
-	severity := Warning
-	if d.opts.Strict {
-		severity = Error
-	}
-	d.tell(severity, n, subject, format, args)
-}
-
-// notef tells what has no effect and is meant to have none.
-func (d *decoder) notef(n *yaml.Node, subject, format string, args ...any) {
-	d.tell(Warning, n, subject, format, args)
 }
 
 func (d *decoder) document(n *yaml.Node) {

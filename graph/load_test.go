@@ -163,7 +163,8 @@ func TestLoadBombs(t *testing.T) {
 	nested := "dataset: [{fides_key: a, collections: [{name: b, fields: " +
 		strings.Repeat("[{name: c, fields: ", 150) + "[]" + strings.Repeat("}]", 150) + "}]}]\n"
 	for _, tc := range []struct{ name, src, want string }{
-		{"aliases", bomb, "1:22: error: the aliases of this file stand for more than 100000 nodes"},
+		{"aliases", bomb, "1:16: error: the aliases of this file stand for more than 100000 nodes"},
+		{"aliases of a long text", "dataset:\n- fides_key: a\n  collections: []\n  meta: {a: &a " + strings.Repeat("x", 10_000) + ", b: [" + strings.Repeat("*a,", 10_000) + "]}\n", "4:13: error: the aliases of this file stand for more than 1048576 bytes of text"},
 		{"sub-fields", nested, "1:1903: error: nested deeper than 200 levels"},
 		{"lists", strings.Repeat("[", 200_000), "1:1: error: not YAML: exceeded max depth of 10000"},
 		{"self", "dataset: &a\n- fides_key: x\n  collections: *a\n", `3:16: error: the anchor "a" holds itself`},
@@ -234,9 +235,14 @@ func FuzzLoad(f *testing.F) {
 		f.Add(src)
 	}
 	f.Add([]byte("dataset: &a [*a]"))
+	f.Add([]byte("dataset: [a] " + strings.Repeat("[b, 'c', {d: e}], ", 500)))
 	f.Add([]byte("dataset:\n- <<: [{fides_key: a}, 1]\n  ? [x]\n  : y\n"))
 	f.Add([]byte("dataset: [{name: ! x, fides_key: !!int x, description: !y z}]"))
 	f.Add([]byte("dataset: !!int x\n--- \xff"))
+	for _, tc := range costly {
+		f.Add([]byte(tc.src(1500)))
+	}
+	f.Add([]byte("dataset:\r- a: 1\r  b\u0085 - c\u2028d\r\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		datasets, diags := graph.Load("f.yml", src, nil)
 		again, diagsAgain := graph.Load("f.yml", src, nil)
@@ -249,6 +255,7 @@ func FuzzLoad(f *testing.F) {
 			require.Positive(t, d.Pos.Line, d.Message)
 			require.Positive(t, d.Pos.Column, d.Message)
 		}
+		checkTold(t, src, diags)
 		_, err := json.Marshal(datasets)
 		require.NoError(t, err)
 	})

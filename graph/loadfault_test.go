@@ -13,6 +13,7 @@ func TestLoadFaults(t *testing.T) {
 	t.Parallel()
 	const dataset = "dataset:\n- fides_key: shop\n"
 	const collection = dataset + "  collections:\n  - name: customer\n    fields: []\n"
+	longList := "[" + strings.Repeat("'c', ", 3000) + "]"
 	for _, tc := range []struct {
 		name string
 		src  string
@@ -43,12 +44,17 @@ func TestLoadFaults(t *testing.T) {
 		{"no more dashes at the end", "- a\nb", []string{`2:1: error: not YAML: could not find expected ':'`}},
 		{"lost dash", "dataset:\n- fides_key: a\n\n- fides_key: b\nname: x\n  y: z\n", []string{`6:3: error: not YAML: mapping values are not allowed in this context`}},
 		{"no more dashes", "dataset:\n  - fides_key: a\n  fides_key: b\n", []string{`3:3: error: not YAML: did not find expected '-' indicator`}},
+		{"two values in a long first line", "a: [b] " + longList, []string{`1:1: error: not YAML: did not find expected key`}},
+		{"two items in a long first line", "- [a] " + longList, []string{`1:1: error: not YAML: did not find expected '-' indicator`}},
+		{"two values in a long line", "x: 1\ny:\n - a: [b] " + longList + "\n- c\n", []string{`3:2: error: not YAML: did not find expected key`}},
+		{"lost indentation of a long line", "x:\n  - a\n  b: " + longList + "\n", []string{`3:3: error: not YAML: did not find expected '-' indicator`}},
 		{"open bracket", collection + "    data_categories: [user\n", []string{`6:5: error: not YAML: did not find expected ',' or ']'`}},
 		{"tab", "dataset:\n\t- fides_key: a\n", []string{`2:2: error: not YAML: found character that cannot start any token`}},
 		{"unknown anchor", "dataset:\n- *shop\n", []string{`2:3: error: not YAML: unknown anchor 'shop' referenced`}},
 		{"not UTF-8", "dataset:\n- name: \"\xfc\"\n", []string{`2:10: error: the file is not UTF-8 text`}},
 		{"control character", "dataset:\n- name: é\x00\n", []string{`2:10: error: not YAML: control characters are not allowed`}},
 		{"key twice", collection + "    name: again\n", []string{`6:5: error: the key name is set twice: first on line 4`}},
+		{"collections of null", "dataset:\n- fides_key: shop\n  collections:\n", []string{`2:3: error: shop: a dataset has no collections: write collections: [] when there are none yet`}},
 		{"key no text", collection + "    ? [a]\n    : b\n", []string{`6:7: error: a key must be text, found a list`}},
 		{"merge of text", collection + "    <<: [a, 1]\n", []string{
 			`6:10: error: the merge key << wants a mapping, found text`,

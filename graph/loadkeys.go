@@ -55,13 +55,16 @@ func (d *decoder) stray(m member, at level, subject string) {
 	entity := at == inDataset || at == inCollection || at == inField
 	switch {
 	case entity && slices.Contains(idleKeys, m.key):
-		if !d.told[m.key] {
-			d.told[m.key] = true
+		if !d.idle[m.key] {
+			d.idle[m.key] = true
 			d.notef(m.at, subject, "the key %s has no effect on requests", m.key)
 		}
 		return
 	case at == inFile && slices.Contains(otherResources, m.key):
 		d.notef(m.at, subject, "the key %s is not read: only datasets are", m.key)
+		return
+	}
+	if !d.hears(d.doubt(), d.pos(m.at)) {
 		return
 	}
 	if home, ok := homeOf(m.key, at); ok {
@@ -109,7 +112,7 @@ func nearKey(key string, at level) (string, bool) {
 	folded := strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(key))
 	best, near := "", min(3, len(key)/2)
 	for _, known := range levels[at].keys {
-		if n := distance(folded, known); n < near {
+		if n := distance(folded, known, near); n < near {
 			best, near = known, n
 		}
 	}

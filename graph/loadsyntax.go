@@ -41,10 +41,10 @@ var (
 	unknownAnchor    = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
-// syntaxError finds the place of a parser's error. The parser knows no column,
+// syntaxFault finds the place of a parser's error. The parser knows no column,
 // counts the lines of its grammar from 0 and those of its tokens from 1, and
 // blames a broken block on the line where the block begins.
-func syntaxError(src []byte, err error) (*yaml.Node, string) {
+func syntaxFault(src []byte, err error) (*yaml.Node, string) {
 	parts := syntaxErrorParts.FindStringSubmatch(err.Error())
 	line, message := 1, parts[2]
 	if n, err := strconv.Atoi(parts[1]); err == nil {
@@ -97,10 +97,12 @@ func fails(src io.Reader, message string) bool {
 	}
 }
 
-// lineReader reads at most a line at a time and counts them.
+// lineReader reads at most a line at a time and counts those that it began:
+// the parser may stop inside a long one.
 type lineReader struct {
-	rest  []byte
-	lines int
+	rest   []byte
+	lines  int
+	inLine bool
 }
 
 func (r *lineReader) Read(p []byte) (int, error) {
@@ -112,8 +114,11 @@ func (r *lineReader) Read(p []byte) (int, error) {
 		line = line[:end+1]
 	}
 	n := copy(p, line)
-	if n == len(r.rest) || n > 0 && p[n-1] == '\n' {
-		r.lines++
+	if n > 0 {
+		if !r.inLine {
+			r.lines++
+		}
+		r.inLine = p[n-1] != '\n'
 	}
 	r.rest = r.rest[n:]
 	return n, nil

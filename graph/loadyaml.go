@@ -15,13 +15,16 @@ const (
 	// maxAliased bounds the nodes that aliases add to a file, which grow
 	// exponentially when anchors hold aliases.
 	maxAliased = 100_000
+	// maxAliasedBytes bounds the texts among them: one long text can have
+	// many aliases.
+	maxAliasedBytes = 1 << 20
 )
 
 // parse returns the documents of a file that hold something, free of aliases
 // and merge keys.
 func (d *decoder) parse(src []byte) []*yaml.Node {
 	if at, message := illegal(src); at >= 0 {
-		d.errorf(nodeAt(src, at), "", "%s", message)
+		d.syntaxError(nodeAt(src, at), message)
 		return nil
 	}
 	var documents []*yaml.Node
@@ -32,14 +35,14 @@ func (d *decoder) parse(src []byte) []*yaml.Node {
 		case errors.Is(err, io.EOF):
 			return documents
 		case err != nil:
-			at, message := syntaxError(src, err)
-			d.errorf(at, "", "%s", message)
+			at, message := syntaxFault(src, err)
+			d.syntaxError(at, message)
 			return documents
 		}
 		if len(document.Content) != 1 || document.Content[0].ShortTag() == "!!null" {
 			continue
 		}
-		root, ok := d.expand(document.Content[0], 0, nil)
+		root, ok := d.expand(document.Content[0], 0, nil, false)
 		if ok {
 			documents = append(documents, root)
 		}
@@ -48,8 +51,9 @@ func (d *decoder) parse(src []byte) []*yaml.Node {
 
 // expand returns the node with all aliases and merge keys below it carried
 // out. What it cannot carry out it tells; it is false when the document must
-// not be read further.
-func (d *decoder) expand(n *yaml.Node, depth int, open []*yaml.Node) (*yaml.Node, bool) {
+// not be read further. open are the anchors around the node, which it may not
+// hold again, and copied says that an alias stands for it.
+func (d *decoder) expand(n *yaml.Node, depth int, open []*yaml.Node, copied bool) (*yaml.Node, bool) {
 	if depth > maxDepth {
 		d.errorf(n, "", "nested deeper than %d levels", maxDepth)
 		return nil, false
@@ -61,11 +65,15 @@ func (d *decoder) expand(n *yaml.Node, depth int, open []*yaml.Node) (*yaml.Node
 				return nil, false
 			}
 		}
-		return d.expand(n.Alias, depth, append(open, n.Alias))
+		return d.expand(n.Alias, depth, append(open, n.Alias), true)
 	}
-	if len(open) > 0 {
+	if copied {
 		if d.aliased++; d.aliased > maxAliased {
 			d.errorf(n, "", "the aliases of this file stand for more than %d nodes", maxAliased)
+			return nil, false
+		}
+		if d.aliasedBytes += len(n.Value); d.aliasedBytes > maxAliasedBytes {
+			d.errorf(n, "", "the aliases of this file stand for more than %d bytes of text", maxAliasedBytes)
 			return nil, false
 		}
 	}
@@ -79,7 +87,7 @@ func (d *decoder) expand(n *yaml.Node, depth int, open []*yaml.Node) (*yaml.Node
 	expanded.Content = make([]*yaml.Node, len(n.Content))
 	for i, child := range n.Content {
 		var ok bool
-		if expanded.Content[i], ok = d.expand(child, depth+1, open); !ok {
+		if expanded.Content[i], ok = d.expand(child, depth+1, open, copied); !ok {
 			return nil, false
 		}
 	}

@@ -186,4 +186,8 @@ type PlanOptions struct {
 	// legacy key that its successor replaced. Defaults to
 	// [DefaultTaxonomy].
 	Taxonomy *Taxonomy
+	// SetAside says why collections are left out that are set to
+	// SkipProcessing for the time being, such as `connection "mail" is
+	// disabled`. Plan.Skipped tells it, and faults that come of it do.
+	SetAside []Skip
 }

@@ -3,6 +3,8 @@ package graph_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,6 +51,49 @@ func FuzzPlan(f *testing.F) {
 			var b strings.Builder
 			require.NoError(t, write(&b, nil))
 		}
+	})
+}
+
+// FuzzNewDataMap takes files all the way to a plan: whatever loads, joining and
+// planning it does not panic and has the same outcome twice.
+func FuzzNewDataMap(f *testing.F) {
+	seeds, err := filepath.Glob("testdata/*.yml")
+	require.NoError(f, err)
+	for _, name := range seeds {
+		src, err := os.ReadFile(name)
+		require.NoError(f, err)
+		f.Add(src)
+	}
+	f.Add([]byte("dataset: [{fides_key: a, collections: [{name: b, fields: [{name: c.d, fields: [{name: e}]}, {name: c, fields: [{name: d.e}]}, {name: f, fides_meta: {identity: email, references: [{dataset: a, field: b.c.d.e}]}}]}]}]"))
+	f.Add([]byte("dataset: [{fides_key: a, collections: [{name: b, fields: []}]}, {fides_key: c, collections: [{name: d, fields: []}], fides_meta: {after: [a, a, e]}}]"))
+	f.Add([]byte("dataset: [{fides_key: a, collections: [{name: b, fides_meta: {after: [a.b, a.c], erase_after: [a.b]}, fields: [{name: x, fides_meta: {references: [{dataset: a, field: b.x" + strings.Repeat(".x", 300) + "}]}}]}]}]"))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		datasets, diags := graph.Load("f.yml", src, nil)
+		if diags.Err() != nil {
+			return
+		}
+		m, err := graph.NewDataMap(datasets...)
+		again, errAgain := graph.NewDataMap(reverse(datasets)...)
+		if err != nil {
+			require.NotEmpty(t, faults(t, err))
+			require.EqualError(t, errAgain, err.Error())
+			return
+		}
+		require.NoError(t, errAgain)
+		policy := everything()
+		plan, err := graph.NewPlan(m, policy, m.IdentityKinds(), nil)
+		planAgain, errAgain := graph.NewPlan(again, policy, m.IdentityKinds(), nil)
+		if err != nil {
+			require.NotEmpty(t, faults(t, err))
+			require.EqualError(t, errAgain, err.Error())
+			return
+		}
+		require.NoError(t, errAgain)
+		first, err := json.Marshal(plan)
+		require.NoError(t, err)
+		second, err := json.Marshal(planAgain)
+		require.NoError(t, err)
+		require.Equal(t, string(first), string(second))
 	})
 }
 

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,9 +14,12 @@ import (
 // that cannot be kept, targeted keys, and fields that two rules mask
 // differently.
 func NewPlan(m *DataMap, policy *Policy, kinds []string, opts *PlanOptions) (*Plan, error) {
-	p := &planner{m: m, policy: policy, kinds: slices.Compact(slices.Sorted(slices.Values(kinds)))}
+	p := &planner{m: m, policy: policy, kinds: slices.Compact(slices.Sorted(slices.Values(kinds))), aside: map[Address]string{}}
 	if opts != nil {
 		p.taxonomy = opts.Taxonomy
+		for _, skip := range opts.SetAside {
+			p.aside[skip.Address] = skip.Reason
+		}
 	}
 	if p.taxonomy == nil {
 		p.taxonomy = DefaultTaxonomy()
@@ -39,6 +43,7 @@ type planner struct {
 	kinds    []string
 	taxonomy *Taxonomy
 	faults   Diagnostics
+	aside    map[Address]string // why, of collections that are set aside
 
 	active     []bool   // collections that take part
 	keys       [][]Path // primary keys by collection
@@ -80,9 +85,33 @@ func (p *planner) checkKinds() {
 	}
 	for _, k := range p.kinds {
 		if !slices.Contains(known, k) {
-			p.fault(Position{}, "identities", "no dataset has a field for identity kind %q; known kinds: %s", k, list(known))
+			p.fault(Position{}, "identities", "no dataset has a field for identity kind %q; known kinds: %s%s", k, list(known),
+				p.leftOut(func(c *Collection) bool { return c.seededWith(k) }))
 		}
 	}
+}
+
+// seededWith reports whether a field is seeded with the kind, or with any.
+func (c *Collection) seededWith(kind string) bool {
+	for _, f := range c.All() {
+		if len(f.Fields) == 0 && (f.Identity == kind || f.Identity == AnyIdentity) {
+			return true
+		}
+	}
+	return false
+}
+
+// leftOut tells which datasets with such collections are set aside, and why, to
+// end a fault with.
+func (p *planner) leftOut(such func(*Collection) bool) string {
+	var texts []string
+	for i, c := range p.m.collections {
+		if reason := p.aside[c.Address]; reason != "" && !p.active[i] && such(c) {
+			texts = append(texts, fmt.Sprintf("; dataset %q is left out: %s", c.Address.Dataset, reason))
+		}
+	}
+	slices.Sort(texts)
+	return strings.Join(slices.Compact(texts), "")
 }
 
 func list(names []string) string {
@@ -102,17 +131,29 @@ func (p *planner) link() {
 		p.active[i] = !c.SkipProcessing
 		p.keys[i] = c.PrimaryKey()
 		for path, f := range c.All() {
-			if f.Identity != "" && len(f.Fields) == 0 && p.active[i] {
-				p.seeded[i] = append(p.seeded[i], seed{f.Identity, path})
+			if f.Identity == "" || len(f.Fields) > 0 || !p.active[i] {
+				continue
+			}
+			kinds := []string{f.Identity}
+			if f.Identity == AnyIdentity && len(p.kinds) > 0 {
+				kinds = p.kinds
+			}
+			for _, kind := range kinds {
+				p.seeded[i] = append(p.seeded[i], seed{kind, path})
 			}
 		}
 	}
 	for i, ties := range p.m.refers {
 		for _, t := range ties {
-			if p.active[i] && !p.active[t.to] {
-				p.fault(t.pos, p.m.collections[i].Address.String(),
-					"a reference ties it to %s, which is set to skip_processing; remove one of the two", p.m.collections[t.to].Address)
+			if !p.active[i] || p.active[t.to] {
+				continue
 			}
+			subject, to := p.m.collections[i].Address.String(), p.m.collections[t.to].Address
+			if reason := p.aside[to]; reason != "" {
+				p.fault(t.pos, subject, "a reference ties it to %s, which is left out: %s; change that, or remove the reference", to, reason)
+				continue
+			}
+			p.fault(t.pos, subject, "a reference ties it to %s, which is set to skip_processing; remove one of the two", to)
 		}
 	}
 	for e, edge := range p.m.edges {
@@ -193,7 +234,8 @@ func (p *planner) reach() {
 			continue
 		}
 		p.fault(c.Pos, c.Address.String(),
-			"the policy targets it, but no identity and no reference leads to it; add an identity or a reference from a reached collection, or set skip_processing")
+			"the policy targets it, but no identity and no reference leads to it; add an identity or a reference from a reached collection, or set skip_processing%s",
+			p.leftOut(func(*Collection) bool { return true }))
 	}
 }
 
@@ -220,7 +262,7 @@ func (p *planner) skips() []Skip {
 		reason := "nothing in it is targeted by the policy"
 		switch {
 		case !p.active[i]:
-			reason = "skip_processing is set"
+			reason = cmp.Or(p.aside[c.Address], "skip_processing is set")
 		case hasCustomField(c):
 			reason = "it is looked up by a custom field of the request"
 		case len(kinds[i]) > 0:

@@ -207,6 +207,54 @@ func TestPlanVariants(t *testing.T) {
 	}
 }
 
+// What is seeded with any identity is reached by all that a request brings, and
+// leads on.
+func TestPlanOfAnyIdentity(t *testing.T) {
+	t.Parallel()
+	m := dataMap(t, `
+d:customer
+  id
+  email id=email
+d:desk
+  who id=*
+  box
+  customer from=d:customer.id
+d:box
+  id ref=d:desk.box
+`)
+	require.Equal(t, []string{"email"}, m.IdentityKinds())
+	require.True(t, m.TakesAnyIdentity())
+	require.False(t, dataMap(t, variants).TakesAnyIdentity())
+	for _, tt := range []struct {
+		kinds, want []string
+	}{
+		{[]string{"email"}, []string{"0 d:customer email=email", "1 d:desk customer=d:customer.id who=email", "2 d:box id=d:desk.box"}},
+		{[]string{"ssn"}, []string{"0 d:desk who=ssn", "1 d:box id=d:desk.box"}},
+		{[]string{"ssn", "email"}, []string{"0 d:customer email=email", "1 d:desk customer=d:customer.id who=email who=ssn", "2 d:box id=d:desk.box"}},
+		{[]string{graph.AnyIdentity}, []string{"0 d:desk who=*", "1 d:box id=d:desk.box"}},
+	} {
+		require.Equal(t, tt.want, flow(newPlan(t, m, everything(), tt.kinds...)))
+	}
+}
+
+// What is set to skip_processing starts no plan, by whatever kind.
+func TestKindsThatPlansStartFrom(t *testing.T) {
+	t.Parallel()
+	m := dataMap(t, `
+d:customer
+  email id=email
+d:secret skip
+  phone id=phone_number
+`)
+	require.True(t, m.SeedsFrom("email"))
+	require.False(t, m.SeedsFrom("phone_number"))
+	require.False(t, m.SeedsFrom(graph.AnyIdentity))
+	require.False(t, dataMap(t, "d:desk skip\n  who id=*\n").SeedsFrom("email"))
+	all := dataMap(t, "d:desk\n  who id=*\n")
+	require.True(t, all.SeedsFrom("email"))
+	require.True(t, all.SeedsFrom(graph.AnyIdentity))
+}
+
 func TestPlanSkips(t *testing.T) {
 	t.Parallel()
 	m := dataMap(t, `

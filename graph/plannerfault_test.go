@@ -75,8 +75,8 @@ d:b erase_after=d:a
   email id=email
 `, everything(), []string{"email"}, []string{"d:a, d:b: erase_after makes these wait for each other; remove one of the waits"}},
 		{"a target that selects nothing", "d:a cat=user.name\n  email id=email cat=user.contact.email\n", accessTo("user.name", "user.name.first", "user.contact", "user.financial"), []string{"email"}, []string{
-			`policy get: target user.financial of rule "get" selects no field of any dataset; annotate the fields, remove the target, or allow empty targets`,
-			`policy get: target user.name.first of rule "get" selects no field of any dataset; annotate the fields, remove the target, or allow empty targets`,
+			`policy get: target user.financial of rule "get" selects no field of any dataset; annotate the fields, remove the target, or set Policy.AllowEmptyTargets`,
+			`policy get: target user.name.first of rule "get" selects no field of any dataset; annotate the fields, remove the target, or set Policy.AllowEmptyTargets`,
 		}},
 		{"every fault at once", `
 d:a after=d:b
@@ -93,7 +93,7 @@ d:d skip
 			"d:a, d:b: after makes these wait for each other; remove one of the waits",
 			"d:c: the policy targets it, but no identity and no reference leads to it; add an identity or a reference from a reached collection, or set skip_processing",
 			`identities: no dataset has a field for identity kind "fax"; known kinds: email`,
-			`policy erase: target user.financial of rule "erase" selects no field of any dataset; annotate the fields, remove the target, or allow empty targets`,
+			`policy erase: target user.financial of rule "erase" selects no field of any dataset; annotate the fields, remove the target, or set Policy.AllowEmptyTargets`,
 			`6 d:b.id: rule "erase" targets a primary key; delete the rows (masking_strategy_override: {strategy: delete} on the collection) or change its category`,
 			"7 d:b: a reference ties it to d:d, which is set to skip_processing; remove one of the two",
 		}},
@@ -127,4 +127,41 @@ d:b after=d:a
 `
 	_, err := graph.NewPlan(dataMap(t, text), everything(), []string{"email"}, nil)
 	require.Equal(t, []string{"d:b: after names d:a, but the two feed each other; remove the after or a reference"}, faults(t, err))
+}
+
+// What is set aside for the time being is told where a plan fails for want of it.
+func TestPlanFaultsOfWhatIsSetAside(t *testing.T) {
+	t.Parallel()
+	datasets := notation(t, `
+mail:letters skip
+  who id=email cat=user.contact
+mail:replies skip
+  who id=any cat=user.contact.email
+shop:orders
+  id
+  phone id=phone_number
+shop:parcels
+  letter from=mail:letters.who
+shop:rests cat=user.name
+  x
+tax:forms skip
+  who id=email cat=user.contact
+`)
+	m, err := graph.NewDataMap(datasets...)
+	require.NoError(t, err)
+	const off = `connection "post" is disabled`
+	aside := []graph.Skip{
+		{Address: graph.Address{Dataset: "mail", Collection: "letters"}, Reason: off},
+		{Address: graph.Address{Dataset: "mail", Collection: "replies"}, Reason: off},
+	}
+	plan, err := graph.NewPlan(m, accessTo("user.contact", "user.name", "user.financial"), []string{"email"}, &graph.PlanOptions{SetAside: aside})
+	require.Nil(t, plan)
+	const left = `; dataset "mail" is left out: ` + off
+	require.Equal(t, []string{
+		`identities: no dataset has a field for identity kind "email"; known kinds: phone_number` + left,
+		`policy get: target user.contact of rule "get" selects no field of any dataset; annotate the fields, remove the target, or set Policy.AllowEmptyTargets` + left,
+		`policy get: target user.financial of rule "get" selects no field of any dataset; annotate the fields, remove the target, or set Policy.AllowEmptyTargets`,
+		`shop:rests: the policy targets it, but no identity and no reference leads to it; add an identity or a reference from a reached collection, or set skip_processing` + left,
+		`10 shop:parcels: a reference ties it to mail:letters, which is left out: ` + off + `; change that, or remove the reference`,
+	}, faults(t, err))
 }

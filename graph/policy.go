@@ -48,7 +48,8 @@ type Rule struct {
 	// Masking is required for erasure and refused for access.
 	Masking *Masking `json:"masking,omitempty"`
 	// Destination is the key of the storage destination that the package
-	// of an access rule goes to. Defaults to the engine's only one.
+	// of an access rule goes to. Defaults to the engine's only or
+	// default one.
 	Destination string `json:"destination,omitempty"`
 }
 
@@ -138,7 +139,11 @@ func (r *Rule) check(t *Taxonomy, fault func(string, ...any)) {
 	}
 	seen := map[Category]bool{}
 	for _, c := range r.Targets {
-		switch near, ok := t.Nearest(c); {
+		near, ok := Category(""), false
+		if !t.Has(c) { // looking for it goes through all of the taxonomy
+			near, ok = t.Nearest(c)
+		}
+		switch {
 		case seen[c]:
 			fault("rule %q targets %s twice", r.Key, c)
 		case t.Has(c):

@@ -262,8 +262,25 @@ func (p *planner) checkTargets() {
 				}
 			}
 			if !hit {
-				p.fault(Position{}, "policy "+p.policy.Key, "target %s of rule %q selects no field of any dataset; annotate the fields, remove the target, or allow empty targets", target, rule.Key)
+				p.fault(Position{}, "policy "+p.policy.Key, "target %s of rule %q selects no field of any dataset; annotate the fields, remove the target, or set Policy.AllowEmptyTargets%s",
+					target, rule.Key, p.leftOut(func(c *Collection) bool { return p.holds(c, target) }))
 			}
 		}
 	}
+}
+
+// holds reports whether a collection or a field of it is annotated with the target
+// or what is below it.
+func (p *planner) holds(c *Collection, target Category) bool {
+	within := func(categories []Category) bool {
+		return slices.ContainsFunc(categories, func(cat Category) bool {
+			return slices.ContainsFunc(p.namesOf(cat), func(name Category) bool { return name.Within(target) })
+		})
+	}
+	for _, f := range c.All() {
+		if within(f.Categories) {
+			return true
+		}
+	}
+	return within(c.Categories)
 }

@@ -14,6 +14,7 @@ type Taxonomy struct {
 	// replacedBy holds every category; the value is empty unless the
 	// taxonomy that a legacy key comes from names its successor.
 	replacedBy map[Category]Category
+	sorted     []Category // all of them
 	labels     labels
 }
 
@@ -30,6 +31,7 @@ var defaultTaxonomy = sync.OnceValue(func() *Taxonomy {
 		column := strings.Split(strings.TrimSpace(row), ",")
 		t.replacedBy[Category(column[0])] = Category(column[2])
 	}
+	t.sorted = slices.Sorted(maps.Keys(t.replacedBy))
 	return t
 })
 
@@ -64,6 +66,7 @@ func (t *Taxonomy) With(keys ...Category) (*Taxonomy, error) {
 	if err := diags.Err(); err != nil {
 		return nil, err
 	}
+	merged.sorted = slices.Sorted(maps.Keys(merged.replacedBy))
 	return merged, nil
 }
 
@@ -91,7 +94,7 @@ func (t *Taxonomy) ReplacedBy(c Category) (Category, bool) {
 }
 
 // All returns every category, sorted.
-func (t *Taxonomy) All() []Category { return slices.Sorted(maps.Keys(t.replacedBy)) }
+func (t *Taxonomy) All() []Category { return slices.Clone(t.sorted) }
 
 // Nearest returns the category that was probably meant by one that is not in
 // the taxonomy: the shortest one that goes on where c ends, else the one that
@@ -102,7 +105,7 @@ func (t *Taxonomy) Nearest(c Category) (Category, bool) {
 		return "", false
 	}
 	var best Category
-	for _, key := range t.All() {
+	for _, key := range t.sorted {
 		if strings.HasPrefix(string(key), string(c)) && (best == "" || len(key) < len(best)) {
 			best = key
 		}
@@ -110,12 +113,12 @@ func (t *Taxonomy) Nearest(c Category) (Category, bool) {
 	if best != "" {
 		return best, true
 	}
-	near := len(c)/4 + 1
-	for _, key := range t.All() {
+	near, folded := len(c)/4+1, strings.ToLower(string(c))
+	for _, key := range t.sorted {
 		if len(key)-len(c) >= near || len(c)-len(key) >= near {
 			continue
 		}
-		if d := distance(strings.ToLower(string(c)), string(key)); d < near {
+		if d := distance(folded, string(key), near); d < near {
 			best, near = key, d
 		}
 	}
@@ -143,14 +146,21 @@ func validKey(s string) bool {
 	})
 }
 
-// distance counts the bytes to insert, delete or replace to turn a into b.
-func distance(a, b string) int {
+// distance counts the bytes to insert, delete or replace to turn a into b. It
+// stops where they are as many as far.
+func distance(a, b string, far int) int {
+	for a != "" && b != "" && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
+		diagonal, least := row[0], i+1
 		row[0] = i + 1
 		for j := range len(b) {
 			cost := diagonal
@@ -159,6 +169,10 @@ func distance(a, b string) int {
 			}
 			diagonal = row[j+1]
 			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			least = min(least, row[j+1])
+		}
+		if least >= far {
+			return far
 		}
 	}
 	return row[len(b)]

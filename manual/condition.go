@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/godsr/dsr/internal/value"
 )
@@ -82,12 +83,21 @@ const (
 	Or  Logical = "or"
 )
 
-// MaxDepth is how deep conditions may be nested.
-const MaxDepth = 100
+// Limits on trees, which are evaluated for every request.
+const (
+	// MaxDepth is how deep conditions may be nested.
+	MaxDepth = 20
+	// MaxLeaves is how many leaves a tree may have.
+	MaxLeaves = 100
+	// MaxValues is how many values the lists of a tree may have in all.
+	MaxValues = 1000
+	// MaxAddress is how long the address of a leaf may be, in characters.
+	MaxAddress = 500
+)
 
 // Condition is a tree of conditions. A leaf has an address and an operator, a
-// group has a logical operator and at least one condition. Its JSON is that of
-// Fides: {"field_address", "operator", "value"} and {"logical_operator",
+// group has a logical operator and at least one condition. It is bounded by
+// [MaxDepth], [MaxLeaves], [MaxValues] and [MaxAddress]. Its JSON is that of Fides: {"field_address", "operator", "value"} and {"logical_operator",
 // "conditions"}.
 type Condition struct {
 	// Address names what is compared, such as "dataset:collection:field" or
@@ -108,8 +118,10 @@ func (c *Condition) group() bool { return c.Logical != "" || c.Conditions != nil
 // Addresses returns the addresses of all leaves, each once, in their order.
 func (c *Condition) Addresses() []string {
 	var addresses []string
+	seen := map[string]bool{}
 	c.leaves(func(leaf *Condition) {
-		if !slices.Contains(addresses, leaf.Address) {
+		if !seen[leaf.Address] {
+			seen[leaf.Address] = true
 			addresses = append(addresses, leaf.Address)
 		}
 	})
@@ -125,12 +137,32 @@ func (c *Condition) leaves(visit func(*Condition)) {
 	}
 }
 
-// Check tells all that is wrong with the tree at once, as a [*FaultError].
+// Check tells all that is wrong with the tree at once, as a [*FaultError]; of one
+// with too many leaves or values only that.
 func (c *Condition) Check() error {
 	var found faults
-	c.check(&found, nil)
+	leaves, values := 0, 0
+	c.leaves(func(leaf *Condition) {
+		if leaves++; leaves > MaxLeaves {
+			return
+		}
+		if v, err := value.Normalize(leaf.Value); err == nil {
+			list, _ := v.([]any)
+			values += len(list)
+		}
+	})
+	switch {
+	case leaves > MaxLeaves:
+		found.add("too_long", tooMany())
+	case values > MaxValues:
+		found.add("too_long", fmt.Sprintf("The lists of conditions may have %d values in all", MaxValues))
+	default:
+		c.check(&found, nil)
+	}
 	return found.err()
 }
+
+func tooMany() string { return fmt.Sprintf("Conditions may have %d comparisons in all", MaxLeaves) }
 
 func (c *Condition) check(found *faults, loc []any) {
 	at := func(key string) []any { return append(slices.Clip(loc), key) }
@@ -156,8 +188,11 @@ func (c *Condition) check(found *faults, loc []any) {
 }
 
 func (c *Condition) checkLeaf(found *faults, at func(string) []any) {
-	if strings.TrimSpace(c.Address) == "" {
+	switch {
+	case strings.TrimSpace(c.Address) == "":
 		found.add("missing", "Field required", at("field_address")...)
+	case utf8.RuneCountInString(c.Address) > MaxAddress:
+		found.add("string_too_long", fmt.Sprintf("String should have at most %d characters", MaxAddress), at("field_address")...)
 	}
 	if !slices.Contains(Operators(), c.Operator) {
 		found.add("enum", fmt.Sprintf("Input should be one of %s", Operators()), at("operator")...)

@@ -34,7 +34,7 @@ func (c Condition) MarshalJSON() ([]byte, error) {
 	}{l, g})
 }
 
-// UnmarshalJSON reads a tree. A key that no condition has, or has twice, and a
+// UnmarshalJSON reads a tree of [MaxLeaves] leaves at most. A key that no condition has, or has twice, and a
 // value of another type than the key's are refused, all at once, as a
 // [*FaultError]; what the tree says is left to [Condition.Check]. Numbers are
 // kept as they are written.
@@ -43,17 +43,33 @@ func (c *Condition) UnmarshalJSON(body []byte) error {
 	if err != nil {
 		return err
 	}
-	var found faults
-	read := readCondition(decoded, &found, nil)
-	if err := found.err(); err != nil {
+	var r reader
+	read := r.condition(decoded, nil)
+	if r.ends > MaxLeaves {
+		r.found = nil
+		r.found.add("too_long", tooMany())
+	}
+	if err := r.found.err(); err != nil {
 		return err
 	}
 	*c = read
 	return nil
 }
 
-func readCondition(decoded any, found *faults, loc []any) Condition {
-	var c Condition
+// reader reads a tree. It stops at what is too large, so that it neither keeps
+// nor tells of more than that.
+type reader struct {
+	found faults
+	ends  int // what holds no conditions: leaves, and what should be one
+}
+
+func (r *reader) condition(decoded any, loc []any) (c Condition) {
+	found := &r.found
+	defer func() {
+		if len(c.Conditions) == 0 {
+			r.ends++
+		}
+	}()
 	if len(loc) > 2*MaxDepth {
 		found.add("recursion", fmt.Sprintf("Conditions may be nested %d deep", MaxDepth), loc...)
 		return c
@@ -87,10 +103,10 @@ func readCondition(decoded any, found *faults, loc []any) Condition {
 				found.add("list_type", "Input should be a valid list", at...)
 			}
 			if ok {
-				c.Conditions = make([]Condition, len(list))
+				c.Conditions = []Condition{}
 			}
-			for i := range list {
-				c.Conditions[i] = readCondition(list[i], found, append(slices.Clip(at), i))
+			for i := 0; i < len(list) && r.ends <= MaxLeaves; i++ {
+				c.Conditions = append(c.Conditions, r.condition(list[i], append(slices.Clip(at), i)))
 			}
 		default:
 			found.add(typeExtra, "Extra inputs are not permitted", at...)

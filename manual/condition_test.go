@@ -104,9 +104,38 @@ func TestConditionDepth(t *testing.T) {
 	deeper := &manual.Condition{Logical: manual.And, Conditions: []manual.Condition{*c}}
 	faults := faultsOf(t, deeper.Check())
 	require.Len(t, faults, 1)
-	require.Equal(t, "Conditions may be nested 100 deep", faults[0].Message)
+	require.Equal(t, "Conditions may be nested 20 deep", faults[0].Message)
 	require.Len(t, faultsOf(t, json.Unmarshal([]byte(nested(manual.MaxDepth+1)), &manual.Condition{})), 1)
 	require.Len(t, faultsOf(t, json.Unmarshal([]byte(nested(4000)), &manual.Condition{})), 1)
+}
+
+func TestConditionsAreFew(t *testing.T) {
+	t.Parallel()
+	many := func(n int) string {
+		leaf := `{"field_address":"` + strings.Repeat("é", manual.MaxAddress) + `","operator":"exists"},`
+		half := `{"logical_operator":"or","conditions":[` + strings.TrimSuffix(strings.Repeat(leaf, n/2), ",") + `]}`
+		return `{"logical_operator":"and","conditions":[` + half + `,` + half + `]}`
+	}
+	c := parse(t, many(manual.MaxLeaves))
+	require.NoError(t, c.Check())
+	require.Len(t, c.Addresses(), 1)
+	tooMany := []manual.Fault{{Type: "too_long", Loc: []any{}, Message: "Conditions may have 100 comparisons in all"}}
+	for _, body := range []string{many(manual.MaxLeaves + 2), many(8000), `{"conditions":[` + strings.Repeat("1,", 8000) + `1]}`} {
+		require.Equal(t, tooMany, faultsOf(t, json.Unmarshal([]byte(body), &manual.Condition{})))
+	}
+	more := &manual.Condition{Logical: manual.And, Conditions: []manual.Condition{*c, {Operator: "nix"}}}
+	require.Equal(t, tooMany, faultsOf(t, more.Check()))
+	_, err := more.Unmet(func(string) ([]any, bool) { return nil, true })
+	require.Equal(t, tooMany, faultsOf(t, err))
+	list := func(n int) manual.Condition {
+		return manual.Condition{Address: "a", Operator: manual.ListContains, Value: make([]string, n)}
+	}
+	half := manual.MaxValues / 2
+	require.NoError(t, (&manual.Condition{Logical: manual.Or, Conditions: []manual.Condition{list(half), list(half)}}).Check())
+	require.Equal(t, []manual.Fault{{Type: "too_long", Loc: []any{}, Message: "The lists of conditions may have 1000 values in all"}},
+		faultsOf(t, (&manual.Condition{Logical: manual.Or, Conditions: []manual.Condition{list(half), list(half + 1)}}).Check()))
+	long := &manual.Condition{Address: strings.Repeat("é", manual.MaxAddress+1), Operator: manual.Exists}
+	require.Equal(t, []manual.Fault{{Type: "string_too_long", Loc: []any{"field_address"}, Message: "String should have at most 500 characters"}}, faultsOf(t, long.Check()))
 }
 
 func TestConditionFaults(t *testing.T) {

@@ -17,7 +17,16 @@ type Fault struct {
 	Loc []any `json:"loc"`
 	// Message says what is wrong. It holds no value of the input.
 	Message string `json:"msg"`
+	// Kind tells apart what Type does not; empty where that says enough.
+	Kind FaultKind `json:"-"`
 }
+
+// FaultKind is what a fault is about.
+type FaultKind string
+
+// NotUnique: several fields have the same name, or the same label. Fides tells it
+// of the input as a whole, without the Loc.
+const NotUnique FaultKind = "not unique"
 
 // Field returns where the fault is, joined with dots: "fields.0.pii_field".
 func (f Fault) Field() string {
@@ -71,6 +80,11 @@ func (fs *faults) add(kind, message string, loc ...any) {
 		loc = []any{}
 	}
 	*fs = append(*fs, Fault{Type: kind, Loc: loc, Message: message})
+}
+
+// notUnique adds that parts of what loc leads to are the same.
+func (fs *faults) notUnique(message string, loc ...any) {
+	*fs = append(*fs, Fault{Type: "value_error", Loc: loc, Message: message, Kind: NotUnique})
 }
 
 // err returns a [*FaultError], or nil when nothing is wrong.

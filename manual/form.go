@@ -105,10 +105,10 @@ func NewForm(f Form) (*Form, error) {
 		names[field.PIIField], labels[field.Label] = true, true
 	}
 	if sameName {
-		found.add("value_error", "pii_fields must be unique", "fields")
+		found.notUnique("pii_fields must be unique", "fields")
 	}
 	if sameLabel {
-		found.add("value_error", "dsr_package_labels must be unique", "fields")
+		found.notUnique("dsr_package_labels must be unique", "fields")
 	}
 	if err := found.err(); err != nil {
 		return nil, err

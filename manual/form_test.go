@@ -133,15 +133,15 @@ func TestFormFaults(t *testing.T) {
 		},
 		"same names": {
 			manual.Form{Key: "k", Fields: []manual.Field{field("Last Name", "a"), field(" Last Name", "b")}},
-			[]manual.Fault{{Type: "value_error", Loc: []any{"fields"}, Message: "pii_fields must be unique"}},
+			[]manual.Fault{{Type: "value_error", Loc: []any{"fields"}, Message: "pii_fields must be unique", Kind: manual.NotUnique}},
 		},
 		"same labels": {
 			manual.Form{Key: "k", Fields: []manual.Field{field("a", "x"), field("b", " x ")}},
-			[]manual.Fault{{Type: "value_error", Loc: []any{"fields"}, Message: "dsr_package_labels must be unique"}},
+			[]manual.Fault{{Type: "value_error", Loc: []any{"fields"}, Message: "dsr_package_labels must be unique", Kind: manual.NotUnique}},
 		},
 		"a derived label that another has": {
 			manual.Form{Key: "k", Fields: []manual.Field{field("Last Name", ""), field("Surname", "last_name")}},
-			[]manual.Fault{{Type: "value_error", Loc: []any{"fields"}, Message: "dsr_package_labels must be unique"}},
+			[]manual.Fault{{Type: "value_error", Loc: []any{"fields"}, Message: "dsr_package_labels must be unique", Kind: manual.NotUnique}},
 		},
 		"everything at once": {
 			manual.Form{
@@ -162,8 +162,8 @@ func TestFormFaults(t *testing.T) {
 				{Type: "string_unicode", Loc: []any{"fields", 4, "dsr_package_label"}, Message: "Input should be a valid string, in UTF-8"},
 				{Type: "value_error", Loc: []any{"fields", 5, "data_categories", 1}, Message: "Data categories consist of the letters a to z and A to Z, digits and . _ < > -"},
 				{Type: "literal_error", Loc: []any{"fields", 5, "types", 1}, Message: "Input should be 'string' or 'file'"},
-				{Type: "value_error", Loc: []any{"fields"}, Message: "pii_fields must be unique"},
-				{Type: "value_error", Loc: []any{"fields"}, Message: "dsr_package_labels must be unique"},
+				{Type: "value_error", Loc: []any{"fields"}, Message: "pii_fields must be unique", Kind: manual.NotUnique},
+				{Type: "value_error", Loc: []any{"fields"}, Message: "dsr_package_labels must be unique", Kind: manual.NotUnique},
 			},
 		},
 	} {

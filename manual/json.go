@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"unicode/utf8"
+
+	"github.com/godsr/dsr/internal/surrogate"
 )
 
 // decodeJSON reads one JSON value whose numbers stay as they are written, and
 // tells what is wrong with it: text that is no JSON, an object that gives a key
-// twice, which decoders read differently.
+// twice, which decoders read differently, half a surrogate pair, which they
+// replace.
 func decodeJSON(body []byte) (any, error) {
 	var found faults
 	switch {
@@ -20,6 +23,9 @@ func decodeJSON(body []byte) (any, error) {
 		return nil, found.err()
 	case repeatsKey(body):
 		found.add("duplicate_key", "A key may be given once only")
+		return nil, found.err()
+	case surrogate.Lone(body):
+		found.add("string_unicode", "A text cannot hold half of a surrogate pair")
 		return nil, found.err()
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))

@@ -129,6 +129,10 @@ func TestUploadFaults(t *testing.T) {
 			manual.Access, `{"note":"a","note":"b"}`,
 			[]manual.Fault{{Type: "duplicate_key", Loc: []any{}, Message: "A key may be given once only"}},
 		},
+		"half a surrogate pair": {
+			manual.Access, `{"note":"a\ud800"}`,
+			[]manual.Fault{{Type: "string_unicode", Loc: []any{}, Message: "A text cannot hold half of a surrogate pair"}},
+		},
 		"twice further in": {
 			manual.Access, `{"note":[{"a":[],"b":{"a":1}},{"a":{},"a":null}]}`,
 			[]manual.Fault{{Type: "duplicate_key", Loc: []any{}, Message: "A key may be given once only"}},

@@ -30,16 +30,21 @@ type pattern struct {
 	back   *regexp2.Regexp // where linear alone matches too much
 }
 
-// compile prefers package regexp, which takes time in proportion to the name.
-func compile(text string, search bool) (*pattern, error) {
+// compile prefers package regexp, which takes time in proportion to the name. It
+// takes what the pattern needs of left, which is what there is of maxSize, or
+// returns errTooLarge.
+func compile(text string, search bool, left *int) (*pattern, error) {
 	if !utf8.ValidString(text) {
 		return nil, errors.New("it is not valid UTF-8")
+	}
+	if *left -= textSize(text); *left < 0 {
+		return nil, errTooLarge
 	}
 	p := &pattern{}
 	tree, err := syntax.Parse(text, parseFlags)
 	if err != nil {
 		var loose string
-		if p.back, loose, err = compileBack(text, search); err != nil {
+		if p.back, loose, err = compileBack(text, search, left); err != nil {
 			return nil, err
 		}
 		if tree, err = syntax.Parse(loose, parseFlags); err != nil {
@@ -49,12 +54,17 @@ func compile(text string, search bool) (*pattern, error) {
 	if n := steps(tree); n > maxSteps {
 		return nil, fmt.Errorf("its repetitions unfold to %d steps, more than %d", n, maxSteps)
 	}
+	if *left -= size(tree, 1); *left < 0 {
+		return nil, errTooLarge
+	}
 	dropSurrogates(tree)
 	p.need = needed(tree)
 	if !search {
 		tree = &syntax.Regexp{Op: syntax.OpConcat, Sub: []*syntax.Regexp{{Op: syntax.OpBeginText}, tree, {Op: syntax.OpEndText}}}
 	}
-	p.linear, err = regexp.Compile(tree.String())
+	var b strings.Builder
+	written(&b, tree)
+	p.linear, err = regexp.Compile(b.String())
 	return p, err
 }
 
@@ -70,8 +80,8 @@ func dropSurrogates(re *syntax.Regexp) {
 }
 
 // compileBack compiles a pattern for backtracking, and returns a looser one.
-func compileBack(text string, search bool) (re *regexp2.Regexp, loose string, err error) {
-	translated, loose, err := translate(text)
+func compileBack(text string, search bool, left *int) (re *regexp2.Regexp, loose string, err error) {
+	translated, loose, err := translate(text, left)
 	if err != nil {
 		return nil, "", err
 	}

@@ -90,6 +90,19 @@ func TestEnginesAgree(t *testing.T) {
 	require.True(t, agree(t, "(a{10}b?){100}", strings.Repeat("a", 1000), strings.Repeat("a", 999)))
 }
 
+// What the fuzzer holds against each other does not depend on how long either
+// takes.
+func TestEnginesAreNotHurried(t *testing.T) {
+	t.Parallel()
+	name := strings.Repeat("a", 17)
+	used, back, linear, err := redact.Engines(runaway, false, time.Nanosecond)
+	require.NoError(t, err)
+	require.False(t, linear)
+	_, err = back(name)
+	require.ErrorContains(t, err, "timeout")
+	require.False(t, used(name))
+}
+
 func FuzzEngines(f *testing.F) {
 	names := seedNames()
 	for i, pattern := range seedPatterns() {
@@ -100,6 +113,7 @@ func FuzzEngines(f *testing.F) {
 			f.Add(c.pattern, name)
 		}
 	}
+	f.Add(runaway, strings.Repeat("a", 20))
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		if utf8.RuneCountInString(pattern) > 60 || len(name) > 20 {
 			return

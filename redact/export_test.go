@@ -5,20 +5,22 @@ import "time"
 // Engines compiles one pattern: as it is used, and for backtracking alone, which
 // fails after the time given. It reports whether package regexp can express it.
 func Engines(text string, search bool, limit time.Duration) (used func(string) bool, back func(string) (bool, error), linear bool, err error) {
-	p, err := compile(text, search)
+	left := maxSize
+	p, err := compile(text, search, &left)
 	if err != nil {
 		return nil, nil, false, err
 	}
 	set := &Patterns{all: []*pattern{p}}
 	used = func(name string) bool { return set.match(name, func() bool { return false }) }
 	linear = p.back == nil
-	re, _, err := compileBack(text, search)
+	left = maxSize
+	re, _, err := compileBack(text, search, &left)
 	if err != nil {
 		return nil, nil, linear, err
 	}
 	re.MatchTimeout = limit
 	if !linear {
-		p.back.MatchTimeout = limit
+		p.back.MatchTimeout = time.Hour
 	}
 	return used, re.MatchString, linear, nil
 }

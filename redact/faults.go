@@ -13,6 +13,9 @@ const (
 	TooMany FaultKind = "too many"
 	// TooLong is a pattern of more than [MaxPatternLength] characters.
 	TooLong FaultKind = "too long"
+	// TooLarge is the pattern with which those of the set are too large to be
+	// compiled, however short they are.
+	TooLarge FaultKind = "too large"
 	// Blank is a pattern of white space, or of nothing.
 	Blank FaultKind = "blank"
 	// Syntax is a pattern that cannot be understood.
@@ -56,6 +59,8 @@ func (e *PatternsError) Error() string {
 func tooMany(n int) string {
 	return fmt.Sprintf("there are %d patterns, more than %d", n, MaxPatterns)
 }
+
+const tooLarge = `with it the patterns are too large, all together; use fewer or smaller repetitions, and fewer classes such as \pL`
 
 func tooLong(n int) string {
 	return fmt.Sprintf("it has %d characters, more than %d", n, MaxPatternLength)

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"errors"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -76,8 +77,10 @@ type Patterns struct {
 }
 
 // Compile makes a set of patterns, in the order given. White space around a
-// pattern is cut off, and one that is given again is left out. The error is a
-// [*PatternsError] with every fault.
+// pattern is cut off, and one that is given again is left out. What all need to be
+// compiled is bounded, far above what people write: classes such as \pL, written
+// out, and repetitions. The error is a [*PatternsError] with every fault; what comes
+// after the pattern that is too large is not looked at.
 func Compile(patterns []string, opts *Options) (*Patterns, error) {
 	p := &Patterns{options: opts.withDefaults(), memory: &memory{}}
 	var faults []Fault
@@ -85,7 +88,7 @@ func Compile(patterns []string, opts *Options) (*Patterns, error) {
 		faults = append(faults, Fault{Index: -1, Kind: TooMany, Reason: tooMany(len(patterns))})
 		patterns = patterns[:MaxPatterns] // the rest is not even looked at
 	}
-	seen := map[string]bool{}
+	seen, left := map[string]bool{}, maxSize
 	for i, text := range patterns {
 		text = strings.TrimSpace(text)
 		fault := func(kind FaultKind, reason string) {
@@ -97,12 +100,15 @@ func Compile(patterns []string, opts *Options) (*Patterns, error) {
 			fault(Blank, "it is blank")
 		case length > MaxPatternLength:
 			fault(TooLong, tooLong(length))
+		case left < 0 || seen[text]: // it is told already, or there already
 		default:
-			one, err := compile(text, p.options.Search)
+			one, err := compile(text, p.options.Search, &left)
 			switch {
+			case errors.Is(err, errTooLarge):
+				fault(TooLarge, tooLarge)
 			case err != nil:
 				fault(Syntax, err.Error())
-			case !seen[text]:
+			default:
 				seen[text] = true
 				p.texts, p.all = append(p.texts, text), append(p.all, one)
 			}

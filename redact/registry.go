@@ -30,6 +30,15 @@ func (r *Registry) Replace(patterns []string) error {
 	return nil
 }
 
+// Compile is [Compile] with the registry's options, for a set that is not put
+// in use. A nil registry has the defaults.
+func (r *Registry) Compile(patterns []string) (*Patterns, error) {
+	if r == nil {
+		return Compile(patterns, nil)
+	}
+	return Compile(patterns, &r.options)
+}
+
 // Patterns returns the set in use. A nil registry has none.
 func (r *Registry) Patterns() *Patterns {
 	if r == nil {

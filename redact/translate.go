@@ -17,8 +17,10 @@ import (
 //
 // The other pattern is one for package regexp that matches at least as much:
 // without what looks around, and with anything in the place of a reference.
-func translate(text string) (pattern, loose string, err error) {
-	t := &translator{src: text, flags: parseFlags, operand: -1, names: map[string]int{}}
+//
+// What the sets need of maxSize is taken of left.
+func translate(text string, left *int) (pattern, loose string, err error) {
+	t := &translator{src: text, left: left, flags: parseFlags, operand: -1, names: map[string]int{}}
 	for t.src != "" {
 		if err := t.next(); err != nil {
 			return "", "", err
@@ -32,6 +34,7 @@ func translate(text string) (pattern, loose string, err error) {
 
 type translator struct {
 	src      string // what is left
+	left     *int   // of maxSize
 	out      []byte
 	loose    []byte
 	around   int // how many groups are open that look around

@@ -18,6 +18,9 @@ func (t *translator) character(n int) error {
 	t.loosely("(?:" + t.src[:n] + ")")
 	t.skip(n)
 	t.begin(1)
+	if *t.left -= setSize(len(re.Rune) / 2); *t.left < 0 {
+		return errTooLarge
+	}
 	switch re.Op {
 	case syntax.OpLiteral:
 		t.set(orbit(re.Rune[0], re.Flags&syntax.FoldCase != 0)...)

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/godsr/dsr/internal/value"
 )
 
 // fileNames gives the files of one package names that every file system takes
@@ -36,16 +34,21 @@ func (n *fileNames) reserve(paths ...string) {
 	}
 }
 
-// take reports whether a path was free; it is not any more.
+// take reports whether a path was free; it is not any more. Some file systems
+// compare in small or capital letters, where İ is an i and ı an I.
 func (n *fileNames) take(path string) bool {
 	if n.taken == nil {
 		n.taken = map[string]int{}
 	}
-	key := folded(path)
-	if _, taken := n.taken[key]; taken {
-		return false
+	keys := [...]string{folded(path), strings.ToLower(path), strings.ToUpper(path)}
+	for _, key := range keys {
+		if _, taken := n.taken[key]; taken {
+			return false
+		}
 	}
-	n.taken[key] = 1
+	for _, key := range keys {
+		n.taken[key] = 1
+	}
 	return true
 }
 
@@ -59,7 +62,7 @@ func (n *fileNames) in(folder, name, extension string) string {
 		return first
 	}
 	for key := folded(first); ; {
-		n.taken[key]++
+		n.taken[key] = max(1, n.taken[key]) + 1
 		number := fmt.Sprintf(" (%d)", n.taken[key])
 		if p := path.Join(folder, cut(name, room-len(number))+number+extension); n.take(p) {
 			return p
@@ -132,7 +135,7 @@ func folded(path string) string {
 			key = append(key, accented)
 			continue
 		}
-		switch r, _ = utf8.DecodeRuneInString(value.Fold(string(r))); {
+		switch r = caseless(r); {
 		case unicode.Is(composed, r):
 			key = append(key, accented)
 		case r >= hangul && r < hangul+11172:
@@ -142,6 +145,16 @@ func folded(path string) string {
 		}
 	}
 	return string(key)
+}
+
+// caseless is the first of the letters that differ in case only, those of ASCII
+// among them: some file systems take the sign of Kelvin for a K.
+func caseless(r rune) rune {
+	first := r
+	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+		first = min(first, next)
+	}
+	return first
 }
 
 // hangul is the first of the syllables that can also be written as two or

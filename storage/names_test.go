@@ -22,6 +22,8 @@ func TestFileNames(t *testing.T) {
 		"not shown as itself": {[]string{"a\x00b", "a\nb", "x\u202egnp", "x\u200by", "x\u2028y", "\xff", "x\u00a0y"}, []string{"a_b.csv", "a_b (2).csv", "x_gnp.csv", "x_y.csv", "x_y (2).csv", "_.csv", "x_y (3).csv"}},
 		"of Windows":          {[]string{"con", "Nul", "COM1.x", "lpt9 .y", "com¹", "CONIN$", "console", `a*?"<>|b`}, []string{"_con.csv", "_Nul.csv", "_COM1.x.csv", "_lpt9 .y.csv", "_com¹.csv", "_CONIN$.csv", "console.csv", "a______b.csv"}},
 		"case":                {[]string{"Orders", "orders", "ORDERS", "straße", "STRAßE", "\u212a", "k"}, []string{"Orders.csv", "orders (2).csv", "ORDERS (3).csv", "straße.csv", "STRAßE (2).csv", "\u212a.csv", "k (2).csv"}},
+		"dots of an i":        {[]string{"I", "İ", "i", "ı", "ﬁx", "FIX"}, []string{"I.csv", "İ (2).csv", "i (3).csv", "ı (4).csv", "ﬁx.csv", "FIX.csv"}},
+		"a mark as a letter":  {[]string{"\u0345", "\u0399"}, []string{"\u0345.csv", "\u0399 (2).csv"}},
 		"accents": {
 			[]string{"caf\u00e9", "cafe\u0301", "CAFE\u0301", "cafe", "\u1ec7", "e\u0302\u0323", "\u00ea\u0323", "\u212b", "A\u030a", "\u0439", "\u0438\u0306", "\u304c", "\u304b\u3099"},
 			[]string{"caf\u00e9.csv", "cafe\u0301 (2).csv", "CAFE\u0301 (3).csv", "cafe.csv", "\u1ec7.csv", "e\u0302\u0323 (2).csv", "\u00ea\u0323 (3).csv", "\u212b (4).csv", "A\u030a (5).csv", "\u0439 (6).csv", "\u0438\u0306 (7).csv", "\u304c (8).csv", "\u304b\u3099 (9).csv"},
@@ -89,6 +91,7 @@ func FuzzFileNames(f *testing.F) {
 	f.Add("a", "A", "b")
 	f.Add("../x", "con", strings.Repeat("é", 300))
 	f.Add("cafe\u0301", "caf\u00e9", "x.\u0301")
+	f.Add("İ", "i", "ı")
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		var n storage.FileNames
 		folder := n.In("", c, "")

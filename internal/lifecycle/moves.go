@@ -78,6 +78,7 @@ var moves = []Move{
 
 	{Fail, []Status{InProcessing}, always, Error, "failed"},
 	{Retry, []Status{Error}, always, InProcessing, "retried"},
+	{Replan, []Status{Error}, always, InProcessing, "planned anew"},
 	{Finish, []Status{InProcessing}, needsFinalization, RequiresFinalization, "finished"},
 	{Finish, []Status{InProcessing}, notConfirmed, RequiresFinalization, "finished"},
 	{Finish, []Status{InProcessing}, always, Complete, "completed"},
@@ -129,7 +130,9 @@ var (
 		return !e.Right
 	}}
 	allSayYes = Condition{"all eligible", func(s *State, e *Event) bool {
-		return !slices.ContainsFunc(s.Flow.PreApproval, func(check string) bool { return check != e.Check && !s.Answers[check] })
+		return !slices.ContainsFunc(s.Flow.PreApproval, func(check string) bool {
+			return check != e.Check && !s.Answers[check] && !slices.Contains(e.Removed, check)
+		})
 	}}
 	notStarted = Condition{"not started", func(s *State, _ *Event) bool {
 		return s.StartedAt.IsZero()

@@ -58,6 +58,7 @@ var pairs = map[Kind]map[Status]string{
 	},
 	Fail:     {InProcessing: "error: failed", otherwise: "fail takes a request that is in_processing"},
 	Retry:    {Error: "in_processing: retried", otherwise: "retry takes a request that is error"},
+	Replan:   {Error: "in_processing: planned anew", otherwise: "plan anew takes a request that is error"},
 	Finish:   {InProcessing: "complete: completed", otherwise: "finish takes a request that is in_processing"},
 	Finalize: {RequiresFinalization: "complete: finalized", otherwise: "finalize takes a request that is requires_manual_finalization"},
 	Extend: {
@@ -135,7 +136,7 @@ func TestEveryPair(t *testing.T) {
 // kinds are all events.
 var kinds = []Kind{
 	Submit, SendCode, Verify, Answer, Approve, Deny, Begin, Wait, Progress, Erase, AskPerson, AskOther, AskByEmail,
-	GotAnswer, Pause, Resume, Fail, Retry, Finish, Finalize, Extend, Cancel, Resubmit, Delete, Expire, Lapse,
+	GotAnswer, Pause, Resume, Fail, Retry, Replan, Finish, Finalize, Extend, Cancel, Resubmit, Delete, Expire, Lapse,
 }
 
 // TestAdmission: what a request has to pass, by its flow and by what is known

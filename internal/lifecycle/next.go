@@ -16,6 +16,8 @@ type Event struct {
 	Right bool
 	// Check names the pre-approval check that answers.
 	Check string
+	// Removed are pre-approval checks that do not count any more.
+	Removed []string
 	// Repeats names the request that this one is a duplicate of.
 	Repeats string
 	// Code is the code that was sent. Unseen says that the one before expired
@@ -137,7 +139,7 @@ func refuse(s *State, e *Event, r Reason, format string, args ...any) *RefusedEr
 // or nil.
 func check(s *State, e *Event) error {
 	switch e.Kind {
-	case Cancel, Resubmit:
+	case Cancel, Resubmit, Replan:
 		if s.Erasing {
 			return refuse(s, e, ErasureBegun, "its erasure has begun and must be finished")
 		}
@@ -254,6 +256,9 @@ func (ch *Change) apply(old *State, e *Event) {
 		s.StoppedAt = time.Time{}
 	case Retry, Resume:
 		s.StoppedAt, s.Fresh = time.Time{}, true
+	case Replan:
+		s.StoppedAt, s.Fresh, ch.Restart = time.Time{}, true, true
+		ch.Things = []Thing{Collected, Journal}
 	case Finalize:
 		s.FinalizedAt = e.At
 	case Resubmit:

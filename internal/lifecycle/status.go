@@ -64,6 +64,7 @@ const (
 	Resume     Kind = "resume"
 	Fail       Kind = "fail"
 	Retry      Kind = "retry"
+	Replan     Kind = "plan anew"
 	Finish     Kind = "finish"
 	Finalize   Kind = "finalize"
 	Extend     Kind = "extend"
@@ -85,6 +86,9 @@ type Flow struct {
 	Codes        int `json:"codes,omitempty"`
 	// PreApproval names the checks that all have to say yes.
 	PreApproval []string `json:"pre_approval,omitempty"`
+	// Removable are those of PreApproval that can be removed meanwhile, and do
+	// not count then.
+	Removable []string `json:"removable,omitempty"`
 	// Approve asks for a person's approval.
 	Approve bool `json:"approve,omitempty"`
 	// CoolingOff passes between approval and work.

@@ -145,6 +145,10 @@ func TestPreApproval(t *testing.T) {
 			"all say yes", []Event{yes("contract"), yes("fraud")},
 			"approved: pre-approved", map[string]bool{"fraud": true, "contract": true},
 		},
+		{
+			"all that are left say yes", []Event{{Kind: Answer, Check: "fraud", Right: true, Removed: []string{"contract"}}},
+			"approved: pre-approved", map[string]bool{"fraud": true},
+		},
 		{"no at once", []Event{no("contract")}, "pre_approval_not_eligible: pre-approval refused", map[string]bool{"contract": false}},
 		{
 			"no after yes", []Event{yes("fraud"), no("fraud")},

@@ -62,6 +62,8 @@ func TestURLsThatAreNotCalled(t *testing.T) {
 		"ftp://shop.example":                "only https can be called",
 		"file:///etc/passwd":                "only https can be called",
 		"https:///path":                     "the URL has no host",
+		"https://shop.example:65536":        "the port is none from 1 to 65535",
+		"https://shop.example:0/":           "the port is none from 1 to 65535",
 		"https://user:canary@shop.example/": "credentials do not belong into a URL",
 	} {
 		require.EqualError(t, outbound.New(nil).CheckURL(parse(t, address)), "it is refused: "+want, address)

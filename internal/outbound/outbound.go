@@ -136,7 +136,7 @@ func orElse[T comparable](field *T, value T) {
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // CheckURL reports what no call of the client would get past: another scheme,
-// no host, credentials, an address that is guarded. It resolves no names.
+// no host, no such port, credentials, an address that is guarded. It resolves no names.
 func (c *Client) CheckURL(u *url.URL) error {
 	switch {
 	case u.Scheme == "http" && !c.opts.Insecure:
@@ -145,6 +145,8 @@ func (c *Client) CheckURL(u *url.URL) error {
 		return refuse(ErrRefused, "only https can be called")
 	case u.Hostname() == "":
 		return refuse(ErrRefused, "the URL has no host")
+	case !validPort(u.Port()):
+		return refuse(ErrRefused, "the port is none from 1 to 65535")
 	case u.User != nil:
 		return refuse(ErrRefused, "credentials do not belong into a URL")
 	}
@@ -152,6 +154,12 @@ func (c *Client) CheckURL(u *url.URL) error {
 		return guard(c.opts.Allow).check(addr)
 	}
 	return nil
+}
+
+// validPort reports whether there is such a port; none stands for the usual one.
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 // Do makes a call, once, and returns the answer whatever its status; see
