@@ -10,11 +10,15 @@ import (
 // deleted records.
 type RecordQuery struct {
 	// Status, Policies, Actions and Lookup select records that have one of
-	// those given.
+	// those given. Lookup and Also hold up to 1,000 together, which a store
+	// has to take.
 	Status   []Status
 	Policies []string
 	Actions  []graph.Action
 	Lookup   [][]byte
+	// Also selects records that have one of these in their Lookup as well.
+	// Many records may have it.
+	Also [][]byte
 	// ExternalID selects that very one.
 	ExternalID string
 	// ExternalPrefix selects external IDs that begin so, without regard to
@@ -23,6 +27,9 @@ type RecordQuery struct {
 	// Text selects records whose ID or external ID holds it, without regard
 	// to case. It reads every record.
 	Text string
+	// IDContains selects records whose ID holds it, without regard to case.
+	// It reads every record.
+	IDContains string
 	// Location selects that place and, for a country, all within it.
 	Location string
 	// Times select records by when something happened; a time that a record
@@ -30,8 +37,12 @@ type RecordQuery struct {
 	Times map[TimeField]TimeRange
 	// Unfinished leaves out what is complete, denied or canceled.
 	Unfinished bool
+	// OnTime leaves out unfinished records whose deadline was before it.
+	OnTime time.Time
 	// Deleted selects deleted records as well.
 	Deleted bool
+	// Keys asks for the keys of the records that are listed.
+	Keys bool
 
 	// Sort defaults to TimeCreated. Records without that time come first,
 	// equal times by ID.

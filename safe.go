@@ -83,3 +83,18 @@ func (s safeStore) Messages(ctx context.Context, q MessageQuery) (list []Message
 	defer recovered(&err)
 	return s.next.Messages(ctx, q)
 }
+
+func (s safeStore) SaveEntries(ctx context.Context, changes []EntryChange) (version int64, err error) {
+	defer recovered(&err)
+	return s.next.SaveEntries(ctx, changes)
+}
+
+func (s safeStore) Entries(ctx context.Context, q EntryQuery) (list []Entry, err error) {
+	defer recovered(&err)
+	return s.next.Entries(ctx, q)
+}
+
+func (s safeStore) CatalogueVersion(ctx context.Context) (version int64, err error) {
+	defer recovered(&err)
+	return s.next.CatalogueVersion(ctx)
+}

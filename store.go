@@ -11,12 +11,17 @@ import (
 // their wrapped keys, journals, logs and the audit trail. What is personal in
 // it is sealed by the engine before it gets here.
 //
-// All writing goes through Commit, SaveCheckpoint and SaveMessages. Everything
-// else only reads. What is given and what is returned belongs to the caller, who
+// All writing goes through Commit, SaveCheckpoint, SaveMessages and
+// SaveEntries. Everything else only reads. What is given and what is returned belongs to the caller, who
 // may change it, and a store changes nothing in what it is given [copies given]
 // [copies returned]. An ID is taken literally, by its bytes; only one with zero
 // bytes or invalid UTF-8 may be refused [hostile ids]. Times keep at least their
-// microsecond [times]. A store with a Close method must answer with an error
+// microsecond [times]. An error that goes by itself wraps [ErrUnavailable]: the
+// database cannot be reached, stops or starts, is too busy, or its disk is full.
+// Errors are logged as they are. So they must hold nothing personal: of what is
+// given and what is stored they quote IDs, keys and versions at most [nothing
+// personal], and never the text of a driver, which may quote more.
+// A store with a Close method must answer with an error
 // from then on, and with nil to a second Close [closed]. Package
 // adapters/storetest checks every "must"; the name of the check stands in
 // brackets.
@@ -43,6 +48,7 @@ type Store interface {
 	LogReader
 	AuditStore
 	Outbox
+	EntryStore
 }
 
 // RequestReader finds requests.
@@ -53,7 +59,8 @@ type RequestReader interface {
 
 	// Requests lists the records that match all of the query [filters], in
 	// its order [sorting], at most Limit of them [limit], without their
-	// Plan, Outcomes, Manual and Keys. Pages that follow each other by After must
+	// Plan, Outcomes and Manual, and without their Keys unless the query asks
+	// for those. Pages that follow each other by After must
 	// hold every record once, also while others are added [pages].
 	Requests(ctx context.Context, q RecordQuery) ([]*Record, error)
 
@@ -224,7 +231,8 @@ type Record struct {
 	// about the request, sealed.
 	Identity []byte
 	Details  []byte
-	// Lookup holds a keyed hash for each identity value, for exact search.
+	// Lookup holds a keyed hash for each value of an identity or a field, for
+	// exact search.
 	Lookup [][]byte
 	// Keys are the request's own keys, wrapped by the keyring, by purpose.
 	// A key that is absent has been shredded.

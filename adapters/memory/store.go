@@ -19,6 +19,8 @@ type Store struct {
 	signed      map[string]int64            // how long the checkpoints saw each trail
 	checkpoints []dsr.Checkpoint
 	messages    map[string]dsr.Message // never changed in place
+	entries     map[dsr.EntryPlace][]entry
+	catalogue   int64 // its version
 }
 
 // request is a record and what hangs on it. Chunk and event n stand at index
@@ -31,7 +33,7 @@ type request struct {
 
 // NewStore returns an empty store.
 func NewStore() *Store {
-	return &Store{requests: map[string]*request{}, trails: map[string][]dsr.AuditEntry{}, signed: map[string]int64{}, messages: map[string]dsr.Message{}}
+	return &Store{requests: map[string]*request{}, trails: map[string][]dsr.AuditEntry{}, signed: map[string]int64{}, messages: map[string]dsr.Message{}, entries: map[dsr.EntryPlace][]entry{}}
 }
 
 var _ dsr.Store = (*Store)(nil)

@@ -40,7 +40,10 @@ func (s *Store) Requests(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record,
 	found = page(found, int64(q.Offset), q.Limit)
 	for i, rec := range found {
 		short := *rec
-		short.Plan, short.Outcomes, short.Manual, short.Keys = nil, nil, nil, nil
+		short.Plan, short.Outcomes, short.Manual = nil, nil, nil
+		if !q.Keys {
+			short.Keys = nil
+		}
 		short = copyRecord(short)
 		found[i] = &short
 	}
@@ -89,16 +92,24 @@ func selects(rec *dsr.Record, q *dsr.RecordQuery) bool {
 	text := value.Fold(q.Text)
 	return (q.Deleted || rec.DeletedAt.IsZero()) &&
 		(!q.Unfinished || !finished(rec.Status)) &&
+		(q.OnTime.IsZero() || finished(rec.Status) || rec.DeadlineAt.IsZero() || !rec.DeadlineAt.Before(q.OnTime)) &&
 		(len(q.Status) == 0 || slices.Contains(q.Status, rec.Status)) &&
 		(len(q.Policies) == 0 || slices.Contains(q.Policies, rec.Policy)) &&
 		(len(q.Actions) == 0 || haveCommon(q.Actions, rec.Actions)) &&
-		(len(q.Lookup) == 0 || slices.ContainsFunc(q.Lookup, func(hash []byte) bool {
-			return slices.ContainsFunc(rec.Lookup, func(own []byte) bool { return bytes.Equal(own, hash) })
-		})) &&
+		(len(q.Lookup) == 0 || hasOne(rec, q.Lookup)) &&
+		(len(q.Also) == 0 || hasOne(rec, q.Also)) &&
 		(q.ExternalID == "" || rec.ExternalID == q.ExternalID) &&
 		strings.HasPrefix(external, value.Fold(q.ExternalPrefix)) &&
 		(strings.Contains(external, text) || strings.Contains(value.Fold(rec.ID), text)) &&
+		strings.Contains(value.Fold(rec.ID), value.Fold(q.IDContains)) &&
 		(q.Location == "" || within(rec.Location, q.Location))
+}
+
+// hasOne reports whether a record is found by one of the hashes.
+func hasOne(rec *dsr.Record, hashes [][]byte) bool {
+	return slices.ContainsFunc(hashes, func(hash []byte) bool {
+		return slices.ContainsFunc(rec.Lookup, func(own []byte) bool { return bytes.Equal(own, hash) })
+	})
 }
 
 func haveCommon[T comparable](a, b []T) bool {

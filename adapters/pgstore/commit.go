@@ -165,7 +165,7 @@ func (s *Store) write(ctx context.Context, f func(tx pgx.Tx) error) error {
 	err = tx.Commit(ctx)
 	var refused *pgconn.PgError
 	if err != nil && !errors.As(err, &refused) && !errors.Is(err, pgx.ErrTxCommitRollback) {
-		return fmt.Errorf("the connection broke during the commit, and whether the change is stored is unknown; read the request again: %w", err)
+		return sqlrows.Unavailable(fmt.Errorf("the connection broke during the commit, and whether the change is stored is unknown; read the request again: %w", err))
 	}
 	return err
 }

@@ -24,7 +24,8 @@
 // written there; in the write-ahead log until its segments are recycled; and in
 // replicas, archived logs and base backups for as long as you keep those.
 // VACUUM FULL writes the table anew, but reaches neither logs nor copies. The
-// same holds for journals that were dropped.
+// same holds for journals that were dropped, and for what plain entries were
+// before.
 //
 // What is left is a key that is wrapped: it opens nothing without the key of
 // the [dsr.Keyring] that wrapped it. So whoever holds both, old files of

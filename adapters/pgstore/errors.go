@@ -1,11 +1,15 @@
 package pgstore
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/godsr/dsr/adapters/internal/sqlrows"
 )
 
 // SQLSTATEs that are looked at.
@@ -20,6 +24,8 @@ const (
 	tooLarge             = "54000"
 	diskFull             = "53100"
 	readOnly             = "25006"
+	lockTimeout          = "55P03"
+	ioError              = "58030"
 	shutDown             = "57P01"
 	crashed              = "57P02"
 )
@@ -59,8 +65,60 @@ func (e *hookError) Unwrap() error { return e.err }
 
 // plain replaces an error of the server, whose message and details may quote
 // what is stored, by one that says what to do. Other errors pass: they are of
-// contexts, of the network, or ours.
+// contexts, of the network, or ours. What goes by itself is
+// [dsr.ErrUnavailable], whichever method it came from.
 func plain(err error) error {
+	said := reworded(err)
+	if passing(err) {
+		return sqlrows.Unavailable(said)
+	}
+	return said
+}
+
+// passing reports whether an error is likely to go away by itself: the server
+// cannot be reached, ended the connection, starts, stops, or lacks connections,
+// memory or room.
+func passing(err error) bool {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		switch code := refused.Code; code {
+		case serializationFailure, deadlockDetected, readOnly, lockTimeout, ioError:
+			return true
+		default:
+			return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "57P")
+		}
+	}
+	var connect *pgconn.ConnectError
+	switch {
+	case err == nil || errors.Is(err, context.Canceled):
+		return false
+	case errors.As(err, &connect): // also when that took too long
+		return !unsafe(err)
+	case sqlrows.Ended(err):
+		return false
+	}
+	return sqlrows.Lost(err) || pgconn.SafeToRetry(err) || closed(err)
+}
+
+// closed reports whether an error says that the connection was broken before,
+// which pgx says in words only.
+func closed(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if err.Error() == "conn closed" {
+			return true
+		}
+	}
+	return false
+}
+
+// unsafe reports whether the connection was given up because it cannot be
+// encrypted as it was asked for, which somebody has to mend.
+func unsafe(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &certificate) || strings.Contains(err.Error(), "server refused TLS connection")
+}
+
+func reworded(err error) error {
 	var hook *hookError
 	if errors.As(err, &hook) {
 		return fmt.Errorf("InTx: %w", plain(hook.err))

@@ -24,6 +24,27 @@ func (s *Store) readKeys(ctx context.Context, tx pgx.Tx, id string) (keys map[st
 	return keys, err
 }
 
+// addKeys reads the keys of all records of a list.
+func (s *Store) addKeys(ctx context.Context, tx pgx.Tx, records []*dsr.Record) error {
+	ids, byID := make([]string, len(records)), make(map[string]*dsr.Record, len(records))
+	for i, rec := range records {
+		ids[i], byID[rec.ID] = rec.ID, rec
+	}
+	return conn{tx: tx}.Query(ctx, func(scan func(dest ...any) error) error {
+		var id, purpose string
+		var wrapped []byte
+		if err := scan(&id, &purpose, &wrapped); err != nil {
+			return err
+		}
+		rec := byID[id]
+		if rec.Keys == nil {
+			rec.Keys = map[string][]byte{}
+		}
+		rec.Keys[purpose] = wrapped
+		return nil
+	}, "SELECT request_id, purpose, wrapped FROM "+s.prefix+"keys WHERE request_id = ANY($1)", ids)
+}
+
 // writeKeys leaves the rows alone that are right already. A new request has
 // none yet.
 func (s *Store) writeKeys(ctx context.Context, tx pgx.Tx, ch *dsr.StoreChange) error {

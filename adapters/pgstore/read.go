@@ -42,7 +42,11 @@ func (s *Store) Requests(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record,
 		if none {
 			return nil
 		}
-		return s.dialect.Requests(ctx, conn{tx: tx, caches: s.caches, once: true}, row, sqlrows.Records(&records))
+		err := s.dialect.Requests(ctx, conn{tx: tx, caches: s.caches, once: true}, row, sqlrows.Records(&records))
+		if err != nil || !q.Keys {
+			return err
+		}
+		return s.addKeys(ctx, tx, records)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: list requests: %w", err)
@@ -75,7 +79,7 @@ func storableQuery(q *dsr.RecordQuery) (row *sqlstore.Query, none bool) {
 		*list = slices.DeleteFunc(slices.Clone(*list), func(text string) bool { return !storable(text) })
 		none = none || given > 0 && len(*list) == 0
 	}
-	for _, text := range []string{row.ExternalID, row.ExternalPrefix, row.Text, row.Location} {
+	for _, text := range []string{row.ExternalID, row.ExternalPrefix, row.Text, row.IDContains, row.Location} {
 		none = none || !storable(text)
 	}
 	return row, none

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/adapters/internal/sqlrows"
 )
 
 // Store is a [dsr.Store] in one SQLite file. It may be used from many
@@ -192,8 +194,21 @@ func code(err error) int {
 	return 0
 }
 
-// explain says what to do about errors of SQLite that tell too little.
+// explain says what to do about errors of SQLite that tell too little. What goes
+// by itself, or once somebody makes room, is [dsr.ErrUnavailable].
 func explain(err error) error {
+	said := reworded(err)
+	switch code(err) {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM:
+		return sqlrows.Unavailable(said)
+	}
+	if errors.Is(err, driver.ErrBadConn) {
+		return sqlrows.Unavailable(said)
+	}
+	return said
+}
+
+func reworded(err error) error {
 	switch code(err) {
 	case sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("the file is no SQLite database, or its start is damaged; restore a backup or choose another path: %w", err)

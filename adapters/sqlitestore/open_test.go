@@ -144,7 +144,7 @@ func TestOpenRefuses(t *testing.T) {
 		},
 		"a newer schema": {
 			statements("PRAGMA application_id = 0x44535253; PRAGMA user_version = 99"),
-			"the file has schema 99, this version knows schemas up to 2; update the program",
+			"the file has schema 99, this version knows schemas up to 3; update the program",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -209,6 +209,10 @@ func TestLockedFile(t *testing.T) {
 	execute(t, other, "BEGIN IMMEDIATE")
 	err = s.Commit(t.Context(), &dsr.StoreChange{ExpectVersion: 1, Record: dsr.Record{ID: "r1", Version: 2}})
 	require.ErrorContains(t, err, "another process kept the file locked")
+	require.ErrorIs(t, err, dsr.ErrUnavailable)
+	_, err = s.SaveEntries(t.Context(), []dsr.EntryChange{{Entry: dsr.Entry{Kind: "k", Key: "e", Version: 1, Data: []byte("d")}}})
+	require.ErrorIs(t, err, dsr.ErrUnavailable)
+	require.ErrorIs(t, s.SaveMessages(t.Context(), []dsr.MessageChange{{Message: dsr.Message{ID: "m", Version: 1}}}), dsr.ErrUnavailable)
 	r, err := s.Request(t.Context(), "r1")
 	require.NoError(t, err, "reads go on meanwhile")
 	require.EqualValues(t, 1, r.Version)
@@ -224,7 +228,7 @@ func TestOpenTogether(t *testing.T) {
 	errs := make([]error, len(stores))
 	var group sync.WaitGroup
 	for i := range stores {
-		group.Go(func() { stores[i], errs[i] = sqlitestore.Open(t.Context(), path, nil) })
+		group.Go(func() { stores[i], errs[i] = sqlitestore.Open(t.Context(), path, patient()) })
 	}
 	group.Wait()
 	for i, s := range stores {
@@ -253,7 +257,7 @@ func TestFileSettings(t *testing.T) {
 	require.NoError(t, db.QueryRowContext(t.Context(), "PRAGMA user_version").Scan(&version))
 	require.Equal(t, "wal", mode)
 	require.Equal(t, 0x44535253, id)
-	require.Equal(t, 2, version)
+	require.Equal(t, 3, version)
 	var loose int
 	require.NoError(t, db.QueryRowContext(t.Context(),
 		"SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%' AND NOT strict").Scan(&loose))

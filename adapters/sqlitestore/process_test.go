@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 func child(task string) error {
 	ctx := context.Background()
 	verb, path, _ := strings.Cut(task, " ")
-	s, err := sqlitestore.Open(ctx, path, nil)
+	s, err := sqlitestore.Open(ctx, path, patient())
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,10 @@ func (s *Store) Request(ctx context.Context, id string) (*dsr.Record, error) {
 func (s *Store) Requests(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record, error) {
 	var records []*dsr.Record
 	err := s.read(ctx, func(tx *sql.Tx) error {
-		return dialect.Requests(ctx, conn{tx}, sqlrows.Query(&q), sqlrows.Records(&records))
+		if err := dialect.Requests(ctx, conn{tx}, sqlrows.Query(&q), sqlrows.Records(&records)); err != nil || !q.Keys {
+			return err
+		}
+		return addKeys(ctx, tx, records)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sqlitestore: list requests: %w", err)

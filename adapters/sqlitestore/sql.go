@@ -21,6 +21,7 @@ var dialect = &sqlstore.Dialect{
 	ScanTime: func(t *time.Time) any { return &instant{t} },
 	Position: "instr",
 	Guide:    true,
+	Padding:  padding,
 	Orphan: func(err error) bool {
 		var e *sqlite.Error
 		return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY

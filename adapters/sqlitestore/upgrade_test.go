@@ -43,7 +43,7 @@ func TestUpgradeFromFirstSchema(t *testing.T) {
 	s = openStore(t, path)
 	var version int
 	require.NoError(t, raw(t, path).QueryRowContext(ctx, "PRAGMA user_version").Scan(&version))
-	require.Equal(t, 2, version)
+	require.Equal(t, 3, version)
 	rec, err := s.Request(ctx, "r1")
 	require.NoError(t, err)
 	require.Equal(t, ch.Record, *rec)
@@ -78,6 +78,14 @@ func TestUpgradeFromFirstSchema(t *testing.T) {
 	messages, err := s.Messages(ctx, dsr.MessageQuery{})
 	require.NoError(t, err)
 	require.Equal(t, []dsr.Message{m}, messages)
+	e := dsr.Entry{Kind: "k", Key: "e", Version: 1, UpdatedAt: at, Data: []byte("{}"), Sealed: []byte("s")}
+	catalogue, err := s.SaveEntries(ctx, []dsr.EntryChange{{Entry: e}})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, catalogue)
+	e.Since = 1
+	entries, err := s.Entries(ctx, dsr.EntryQuery{})
+	require.NoError(t, err)
+	require.Equal(t, []dsr.Entry{e}, entries)
 }
 
 // firstSchema makes a file of the first schema with the rows that a file of the

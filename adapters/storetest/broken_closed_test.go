@@ -11,7 +11,7 @@ import (
 
 var methods = []string{
 	"Commit", "Request", "Requests", "CountRequests", "Journal", "Events", "AuditEntries", "UnsignedHeads", "SaveCheckpoint", "Checkpoints",
-	"SaveMessages", "Messages",
+	"SaveMessages", "Messages", "SaveEntries", "Entries", "CatalogueVersion",
 }
 
 func brokenClosed() map[string]faults {
@@ -147,4 +147,25 @@ func (c *closable) Messages(ctx context.Context, q dsr.MessageQuery) ([]dsr.Mess
 		return nil, err
 	}
 	return c.Store.Messages(ctx, q)
+}
+
+func (c *closable) SaveEntries(ctx context.Context, changes []dsr.EntryChange) (int64, error) {
+	if err := c.over("SaveEntries"); err != nil {
+		return 0, err
+	}
+	return c.Store.SaveEntries(ctx, changes)
+}
+
+func (c *closable) Entries(ctx context.Context, q dsr.EntryQuery) ([]dsr.Entry, error) {
+	if err := c.over("Entries"); err != nil {
+		return nil, err
+	}
+	return c.Store.Entries(ctx, q)
+}
+
+func (c *closable) CatalogueVersion(ctx context.Context) (int64, error) {
+	if err := c.over("CatalogueVersion"); err != nil {
+		return 0, err
+	}
+	return c.Store.CatalogueVersion(ctx)
 }

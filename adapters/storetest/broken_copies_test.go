@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/godsr/dsr"
 	"github.com/godsr/dsr/adapters/memory"
@@ -65,6 +66,35 @@ func brokenCopies() map[string]faults {
 					list, err := s.Messages(ctx, q)
 					list[1] = kept[0].Message
 					return list, err
+				}
+			}),
+			"the entries are kept": over(func(s *memory.Store, f *fake) {
+				var kept []dsr.EntryChange
+				f.configure = func(ctx context.Context, changes []dsr.EntryChange) (int64, error) {
+					kept = changes
+					return s.SaveEntries(ctx, changes)
+				}
+				f.configured = func(ctx context.Context, q dsr.EntryQuery) ([]dsr.Entry, error) {
+					list, err := s.Entries(ctx, q)
+					list[0].Data = kept[len(kept)-len(list)].Entry.Data
+					return list, err
+				}
+			}),
+			"the given entries are versioned": over(func(s *memory.Store, f *fake) {
+				f.configure = func(ctx context.Context, changes []dsr.EntryChange) (int64, error) {
+					version, err := s.SaveEntries(ctx, changes)
+					for i := range changes {
+						changes[i].Entry.Since = version
+					}
+					return version, err
+				}
+			}),
+			"the given place is folded": over(func(s *memory.Store, f *fake) {
+				f.configured = func(ctx context.Context, q dsr.EntryQuery) ([]dsr.Entry, error) {
+					if q.After != nil {
+						q.After.Kind = strings.ToLower(q.After.Kind)
+					}
+					return s.Entries(ctx, q)
 				}
 			}),
 			"the given messages are cleared": over(func(s *memory.Store, f *fake) {
@@ -144,12 +174,30 @@ func brokenCopies() map[string]faults {
 				kept := once(func(ctx context.Context, _ string) ([]dsr.Checkpoint, error) { return s.Checkpoints(ctx, 0, 0) })
 				f.checkpoints = func(ctx context.Context, _ int64, _ int) ([]dsr.Checkpoint, error) { return kept(ctx, "") }
 			}),
+			"the entries of now are handed out":       handingOut(false),
+			"the entries of a version are handed out": handingOut(true),
 			"the messages are handed out": over(func(s *memory.Store, f *fake) {
 				kept := once(func(ctx context.Context, _ string) ([]dsr.Message, error) { return s.Messages(ctx, dsr.MessageQuery{}) })
 				f.messages = func(ctx context.Context, _ dsr.MessageQuery) ([]dsr.Message, error) { return kept(ctx, "") }
 			}),
 		},
 	}
+}
+
+// handingOut makes a store that hands out the same entries again and again: those
+// of a version of the catalogue, or those of now.
+func handingOut(then bool) func() dsr.Store {
+	return over(func(s *memory.Store, f *fake) {
+		kept := once(func(ctx context.Context, at string) ([]dsr.Entry, error) {
+			return s.Entries(ctx, dsr.EntryQuery{At: int64(len(at))})
+		})
+		f.configured = func(ctx context.Context, q dsr.EntryQuery) ([]dsr.Entry, error) {
+			if then == (q.At > 0) {
+				return kept(ctx, strings.Repeat("1", int(q.At)))
+			}
+			return s.Entries(ctx, q)
+		}
+	})
 }
 
 // keeping makes a store keep the change that it was given last.

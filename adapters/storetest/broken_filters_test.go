@@ -19,6 +19,27 @@ func brokenFilters() map[string]faults {
 		"one look-up": queried(func(q *dsr.RecordQuery) {
 			q.Lookup = q.Lookup[:min(1, len(q.Lookup))]
 		}),
+		"one more look-up": queried(func(q *dsr.RecordQuery) { q.Also = q.Also[:min(1, len(q.Also))] }),
+		"look-ups up to a limit": queried(func(q *dsr.RecordQuery) {
+			q.Lookup, q.Also = q.Lookup[:min(999, len(q.Lookup))], q.Also[:min(999, len(q.Also))]
+		}),
+		"more look-ups are joined by OR": queried(func(q *dsr.RecordQuery) {
+			if len(q.Lookup) > 0 {
+				q.Lookup, q.Also = slices.Concat(q.Lookup, q.Also), nil
+			}
+		}),
+		"IDs have a case": matched(
+			func(*dsr.RecordQuery) {},
+			func(q *dsr.RecordQuery, rec *dsr.Record) bool { return strings.Contains(rec.ID, q.IDContains) }),
+		"IDs are found by external IDs": queried(func(q *dsr.RecordQuery) {
+			if q.Text == "" {
+				q.Text, q.IDContains = q.IDContains, ""
+			}
+		}),
+		"IDs are matched by patterns": matched(
+			func(q *dsr.RecordQuery) { q.IDContains = "" },
+			func(q *dsr.RecordQuery, rec *dsr.Record) bool { return like("%"+q.IDContains+"%", rec.ID) }),
+		"keys are never listed": queried(func(q *dsr.RecordQuery) { q.Keys = false }),
 		"until": queried(ranged(func(_ dsr.TimeField, r dsr.TimeRange) dsr.TimeRange {
 			return dsr.TimeRange{From: r.From, Before: nonzero(r.Before, time.Microsecond)}
 		})),
@@ -98,6 +119,17 @@ func brokenFilters() map[string]faults {
 			func(q *dsr.RecordQuery, rec *dsr.Record) bool {
 				return !q.Unfinished || rec.Status != dsr.StatusComplete && rec.Status != dsr.StatusCanceled
 			}),
+		"answered requests are late": matched(
+			func(q *dsr.RecordQuery) {},
+			func(q *dsr.RecordQuery, rec *dsr.Record) bool {
+				return q.OnTime.IsZero() || !rec.DeadlineAt.Before(q.OnTime) || rec.DeadlineAt.IsZero()
+			}),
+		"what has no deadline is late": matched(
+			func(q *dsr.RecordQuery) {},
+			func(q *dsr.RecordQuery, rec *dsr.Record) bool {
+				return q.OnTime.IsZero() || !rec.DeadlineAt.IsZero()
+			}),
+		"a deadline is past when it comes": queried(func(q *dsr.RecordQuery) { q.OnTime = nonzero(q.OnTime, time.Microsecond) }),
 		"text is joined by OR": over(func(s *memory.Store, f *fake) {
 			f.requests = func(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record, error) {
 				rest := q
@@ -127,7 +159,8 @@ func brokenFilters() map[string]faults {
 		}),
 	}
 	for _, field := range []string{
-		"Status", "Policies", "Actions", "Lookup", "ExternalID", "ExternalPrefix", "Text", "Location", "Times", "Unfinished", "Deleted",
+		"Status", "Policies", "Actions", "Lookup", "Also", "ExternalID", "ExternalPrefix", "Text", "IDContains", "Location", "Times",
+		"Unfinished", "OnTime", "Deleted",
 	} {
 		filters["it ignores "+field] = queried(func(q *dsr.RecordQuery) { forget(q, field) })
 		counts["it ignores "+field] = over(func(s *memory.Store, f *fake) {

@@ -88,6 +88,34 @@ func brokenIDs() map[string]faults {
 					return s.Messages(ctx, q)
 				}
 			}),
+			"kinds of entries fold case":  looking(func(q *dsr.EntryQuery) { q.Kind = strings.ToLower(q.Kind) }),
+			"keys of entries trim spaces": looking(func(q *dsr.EntryQuery) { q.Key = strings.TrimSpace(q.Key) }),
+			"keys of entries are cut":     storing(func(e *dsr.Entry) { e.Key = e.Key[:min(len(e.Key), 255)] }),
+			"kinds of entries are no bytes": found(func(e *dsr.Entry) {
+				e.Kind = strings.ToValidUTF8(e.Kind, "\ufffd")
+			}),
+			"places of entries fold case": looking(func(q *dsr.EntryQuery) {
+				if q.After != nil {
+					q.After = &dsr.EntryPlace{Kind: q.After.Kind, Key: strings.ToUpper(q.After.Key)}
+				}
+			}),
+			"entries are removed by another name": configuring(func(ctx context.Context, s *memory.Store, changes []dsr.EntryChange) (int64, error) {
+				for i := range changes {
+					if changes[i].Remove {
+						changes[i].Entry.Kind = strings.ToLower(changes[i].Entry.Kind)
+						changes[i].Entry.Key = strings.ToLower(changes[i].Entry.Key)
+					}
+				}
+				return s.SaveEntries(ctx, changes)
+			}),
+			"quotes in entries are refused": configuring(func(ctx context.Context, s *memory.Store, changes []dsr.EntryChange) (int64, error) {
+				for _, ch := range changes {
+					if strings.ContainsAny(ch.Entry.Key, "'\"`\\") {
+						return 0, errors.New("syntax error")
+					}
+				}
+				return s.SaveEntries(ctx, changes)
+			}),
 			"heads fold case": over(func(s *memory.Store, f *fake) {
 				f.heads = func(ctx context.Context, limit int) ([]dsr.AuditHead, error) {
 					heads, err := s.UnsignedHeads(ctx, limit)

@@ -90,6 +90,12 @@ func brokenRecords() map[string]faults {
 			})
 		}
 	}
+	times["seconds in entries"] = storing(func(e *dsr.Entry) { e.UpdatedAt = e.UpdatedAt.Truncate(time.Second) })
+	times["no time of an entry becomes a time"] = found(func(e *dsr.Entry) {
+		if e.UpdatedAt.IsZero() {
+			e.UpdatedAt = time.Unix(0, 0)
+		}
+	})
 	return map[string]faults{
 		"not found": {
 			"no error for a missing request": over(func(s *memory.Store, f *fake) {

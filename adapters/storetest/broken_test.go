@@ -18,7 +18,8 @@ func broken() map[string]faults {
 	all := map[string]faults{}
 	for _, part := range []map[string]faults{
 		brokenRecords(), brokenWrites(), brokenRemoval(), brokenIDs(), brokenFilters(), brokenLists(), brokenLogs(), brokenAudit(),
-		brokenOutbox(), brokenOutboxWrites(), brokenOutboxRequests(), brokenCopies(), brokenClosed(),
+		brokenOutbox(), brokenOutboxWrites(), brokenOutboxRequests(),
+		brokenEntries(), brokenEntriesWrites(), brokenEntriesHistory(), brokenCopies(), brokenClosed(), brokenSilent(),
 	} {
 		maps.Copy(all, part)
 	}

@@ -175,6 +175,26 @@ func brokenWrites() map[string]faults {
 				}
 				return nil
 			}),
+			"entries do not look at it": configuring(func(ctx context.Context, s *memory.Store, changes []dsr.EntryChange) (int64, error) {
+				return s.SaveEntries(context.WithoutCancel(ctx), changes)
+			}),
+			"entries look at it too late": configuring(func(ctx context.Context, s *memory.Store, changes []dsr.EntryChange) (int64, error) {
+				version, err := s.SaveEntries(context.WithoutCancel(ctx), changes)
+				return version, errors.Join(err, ctx.Err())
+			}),
+			"plain entries do not look at it": configuring(func(ctx context.Context, s *memory.Store, changes []dsr.EntryChange) (int64, error) {
+				if len(changes) == 1 && changes[0].Entry.Plain {
+					ctx = context.WithoutCancel(ctx)
+				}
+				return s.SaveEntries(ctx, changes)
+			}),
+			"entries look at it again at the end": configuring(func(ctx context.Context, s *memory.Store, changes []dsr.EntryChange) (int64, error) {
+				version, err := s.SaveEntries(ctx, changes)
+				if _, ok := ctx.Deadline(); ok && err == nil { // the context ends before the answer is there
+					<-ctx.Done()
+				}
+				return version, errors.Join(err, ctx.Err())
+			}),
 			"checkpoints do not look at it": over(func(s *memory.Store, f *fake) {
 				f.save = func(ctx context.Context, c *dsr.Checkpoint) error {
 					return s.SaveCheckpoint(context.WithoutCancel(ctx), c)

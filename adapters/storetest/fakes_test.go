@@ -28,6 +28,9 @@ type fake struct {
 	checkpoints func(ctx context.Context, after int64, limit int) ([]dsr.Checkpoint, error)
 	put         func(ctx context.Context, changes []dsr.MessageChange) error
 	messages    func(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error)
+	configure   func(ctx context.Context, changes []dsr.EntryChange) (int64, error)
+	configured  func(ctx context.Context, q dsr.EntryQuery) ([]dsr.Entry, error)
+	catalogue   func(ctx context.Context) (int64, error)
 }
 
 func (f *fake) Commit(ctx context.Context, ch *dsr.StoreChange) error {
@@ -112,6 +115,27 @@ func (f *fake) Messages(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message,
 		return f.messages(ctx, q)
 	}
 	return f.Store.Messages(ctx, q)
+}
+
+func (f *fake) SaveEntries(ctx context.Context, changes []dsr.EntryChange) (int64, error) {
+	if f.configure != nil {
+		return f.configure(ctx, changes)
+	}
+	return f.Store.SaveEntries(ctx, changes)
+}
+
+func (f *fake) Entries(ctx context.Context, q dsr.EntryQuery) ([]dsr.Entry, error) {
+	if f.configured != nil {
+		return f.configured(ctx, q)
+	}
+	return f.Store.Entries(ctx, q)
+}
+
+func (f *fake) CatalogueVersion(ctx context.Context) (int64, error) {
+	if f.catalogue != nil {
+		return f.catalogue(ctx)
+	}
+	return f.Store.CatalogueVersion(ctx)
 }
 
 // over makes a store that is a memory store but for what replace replaces.

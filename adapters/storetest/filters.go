@@ -14,7 +14,8 @@ import (
 
 var sharedHash = []byte("shared\x00hash")
 
-// various are records that differ in all that a query selects by, but times.
+// various are records that differ in all that a query selects by, but ranges
+// of times.
 func various() []dsr.Record {
 	hash := func(values ...string) [][]byte {
 		var list [][]byte
@@ -25,16 +26,28 @@ func various() []dsr.Record {
 	}
 	shared := string(sharedHash)
 	access, erasure := []graph.Action{graph.Access}, []graph.Action{graph.Erasure}
+	early := noon.Add(-time.Hour)
 	return []dsr.Record{
-		{ID: "a", Status: dsr.StatusPending, Policy: "access", Actions: access, Location: "US", ExternalID: "Case-1", Lookup: hash(shared)},
-		{ID: "b", Status: dsr.StatusComplete, Policy: "erase", Actions: slices.Concat(access, erasure), Location: "US-CA", ExternalID: "case-10", Lookup: hash("own", shared)},
-		{ID: "c", Status: dsr.StatusError, Policy: "erase_all", Actions: erasure, Location: "USX", ExternalID: "case_1", Lookup: hash("shared")},
+		{ID: "a", Status: dsr.StatusPending, Policy: "access", Actions: access, Location: "US", ExternalID: "Case-1", Lookup: hash(shared), DeadlineAt: noon},
+		{ID: "b", Status: dsr.StatusComplete, Policy: "erase", Actions: slices.Concat(access, erasure), Location: "US-CA", ExternalID: "case-10", Lookup: hash("own", shared), DeadlineAt: early},
+		{ID: "c", Status: dsr.StatusError, Policy: "erase_all", Actions: erasure, Location: "USX", ExternalID: "case_1", Lookup: hash("shared"), DeadlineAt: early},
 		{ID: "d", Status: dsr.StatusCanceled, Policy: "Erase", Actions: erasure, Location: "DE", ExternalID: "case%1", Lookup: hash(shared, shared)},
 		{ID: "e", Status: dsr.StatusDenied, Policy: "access", Actions: access, Location: "US-CAL", ExternalID: `case\1`, Lookup: hash("OWN")},
 		{ID: "f", Status: dsr.StatusInProcessing, Policy: "erase"},
 		{ID: "gcase", Status: dsr.StatusRequiresInput, Policy: "p", Actions: access, Location: "CA-US", ExternalID: "no%"},
 		{ID: "h", Status: dsr.StatusPending, Policy: "access", Actions: access, Location: "US", ExternalID: "case-2", Lookup: hash(shared), DeletedAt: noon},
 	}
+}
+
+// among returns so many hashes, of which the last one is given and no record has
+// another.
+func among(count int, hash []byte) [][]byte {
+	hashes := make([][]byte, count)
+	for i := range hashes {
+		hashes[i] = fmt.Appendf(nil, "nobody %d", i)
+	}
+	hashes[count-1] = hash
+	return hashes
 }
 
 // selection is a query with the IDs of the records that it selects, sorted.
@@ -62,6 +75,17 @@ func selections() []selection {
 		{dsr.RecordQuery{Lookup: [][]byte{sharedHash, []byte("own")}}, []string{"a", "b", "d"}},
 		{dsr.RecordQuery{Lookup: [][]byte{[]byte("OWN"), []byte("shared")}}, []string{"c", "e"}},
 		{dsr.RecordQuery{Lookup: [][]byte{[]byte("s")}}, nil},
+		{dsr.RecordQuery{Also: [][]byte{sharedHash}}, []string{"a", "b", "d"}},
+		{dsr.RecordQuery{Also: [][]byte{[]byte("OWN"), []byte("shared")}}, []string{"c", "e"}},
+		{dsr.RecordQuery{Lookup: [][]byte{sharedHash}, Also: [][]byte{[]byte("OWN"), []byte("own")}}, []string{"b"}},
+		{dsr.RecordQuery{Lookup: [][]byte{[]byte("own")}, Also: [][]byte{[]byte("shared")}}, nil},
+		{dsr.RecordQuery{Lookup: among(1000, sharedHash)}, []string{"a", "b", "d"}},
+		{dsr.RecordQuery{Also: among(1000, []byte("own"))}, []string{"b"}},
+		{dsr.RecordQuery{Lookup: among(500, sharedHash), Also: among(500, []byte("own"))}, []string{"b"}},
+		{dsr.RecordQuery{IDContains: "CASE"}, []string{"gcase"}},
+		{dsr.RecordQuery{IDContains: "a"}, []string{"a", "gcase"}},
+		{dsr.RecordQuery{IDContains: "%"}, nil},
+		{dsr.RecordQuery{IDContains: "as", Text: "NO"}, []string{"gcase"}},
 		{dsr.RecordQuery{ExternalID: "case-10"}, []string{"b"}},
 		{dsr.RecordQuery{ExternalID: "case-1"}, nil},
 		{dsr.RecordQuery{ExternalID: "case%1"}, []string{"d"}},
@@ -84,6 +108,10 @@ func selections() []selection {
 		{dsr.RecordQuery{Location: "U_"}, nil},
 		{dsr.RecordQuery{Unfinished: true}, []string{"a", "c", "f", "gcase"}},
 		{dsr.RecordQuery{Unfinished: true, Status: status(dsr.StatusComplete, dsr.StatusError)}, []string{"c"}},
+		{dsr.RecordQuery{OnTime: noon}, []string{"a", "b", "d", "e", "f", "gcase"}},
+		{dsr.RecordQuery{OnTime: noon.Add(time.Microsecond)}, []string{"b", "d", "e", "f", "gcase"}},
+		{dsr.RecordQuery{OnTime: noon.Add(-time.Hour)}, all},
+		{dsr.RecordQuery{OnTime: noon, Unfinished: true}, []string{"a", "f", "gcase"}},
 		{dsr.RecordQuery{Deleted: true}, append(slices.Clone(all), "h")},
 		{dsr.RecordQuery{Deleted: true, ExternalPrefix: "case-", Status: status(dsr.StatusPending)}, []string{"a", "h"}},
 		{dsr.RecordQuery{
@@ -214,8 +242,20 @@ func filters(ctx context.Context, s dsr.Store) error {
 	if err != nil || len(found) != 1 {
 		return errors.Join(err, fmt.Errorf("%d requests are selected by an external ID, want 1", len(found)))
 	}
+	keys := want.Keys
 	want.Plan, want.Outcomes, want.Manual, want.Keys = nil, nil, nil, nil
-	return diff("a listed record", *found[0], want)
+	if err := diff("a listed record", *found[0], want); err != nil {
+		return err
+	}
+	if err := create(ctx, s, dsr.Record{ID: "keyless", ExternalID: "none"}); err != nil {
+		return err
+	}
+	found, err = s.Requests(ctx, dsr.RecordQuery{IDContains: "le", Keys: true})
+	if err != nil || len(found) != 2 {
+		return errors.Join(err, fmt.Errorf("%d requests are selected by what their IDs hold, want 2", len(found)))
+	}
+	want.Keys = keys
+	return errors.Join(diff("the keys of a listed record without any", len(found[0].Keys), 0), diff("a record listed with its keys", *found[1], want))
 }
 
 func counts(ctx context.Context, s dsr.Store) error {

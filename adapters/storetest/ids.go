@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/godsr/dsr"
 )
@@ -38,7 +37,7 @@ func hostileIDs(ctx context.Context, s dsr.Store) error {
 			stored = append(stored, id)
 			continue
 		}
-		if utf8.ValidString(id) && !strings.Contains(id, "\x00") {
+		if !refusable(id) {
 			return fmt.Errorf("ID %q was refused: %w; a store may refuse zero bytes and invalid UTF-8 only", id, err)
 		}
 		if _, err := s.Request(ctx, id); !errors.Is(err, dsr.ErrNotFound) {
@@ -71,7 +70,7 @@ func hostileIDs(ctx context.Context, s dsr.Store) error {
 			return fmt.Errorf("requests %q have the external ID %q, want that one", found, id)
 		}
 	}
-	return errors.Join(hostilePages(ctx, s, stored), hostileHeads(ctx, s, stored))
+	return errors.Join(hostilePages(ctx, s, stored), hostileHeads(ctx, s, stored), hostileEntries(ctx, s))
 }
 
 // hostilePages reads the records and the audit trail in pages. In which order a

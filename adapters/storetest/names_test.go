@@ -16,12 +16,14 @@ import (
 // exists. Links to Go names stand in brackets as well.
 func TestThePortNamesChecks(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile("../../store.go")
-	require.NoError(t, err)
 	var comments strings.Builder
-	for line := range strings.Lines(string(source)) {
-		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "//"); ok {
-			comments.WriteString(text)
+	for _, file := range []string{"../../store.go", "../../store_entries.go"} {
+		source, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(source)) {
+			if text, ok := strings.CutPrefix(strings.TrimSpace(line), "//"); ok {
+				comments.WriteString(text)
+			}
 		}
 	}
 	var names []string
@@ -36,7 +38,7 @@ func TestThePortNamesChecks(t *testing.T) {
 		case slices.Contains(names, name):
 			found++
 		case !goName.MatchString(name):
-			require.Failf(t, "store.go names a check that does not exist", "%q is none of %q", name, names)
+			require.Failf(t, "the port names a check that does not exist", "%q is none of %q", name, names)
 		}
 	}
 	require.GreaterOrEqual(t, found, 25, "the comments of the port hardly name any checks")

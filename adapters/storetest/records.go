@@ -185,7 +185,10 @@ func times(ctx context.Context, s dsr.Store) error {
 			return err
 		}
 		saved, err := s.Checkpoints(ctx, int64(i), 1)
+		e, p := entryOf("k", rec.ID, false), entryOf("plain", rec.ID, true)
+		e.UpdatedAt, p.UpdatedAt = at, at
 		if err := errors.Join(
+			saveEntries(ctx, s, int64(i)+1, putEntries(e, p)), expectEntries(ctx, s, dsr.EntryQuery{Key: rec.ID}, since(int64(i)+1, e), p),
 			expect(ctx, s, *rec), expectEvents(ctx, s, rec.ID, ch.Events), expectAudit(ctx, s, rec.ID, ch.Audit),
 			expectFound(ctx, s, dsr.MessageQuery{RequestID: rec.ID}, ch.Messages[0].Message),
 			err, diff("checkpoints", saved, []dsr.Checkpoint{signed}),

@@ -115,13 +115,19 @@ func canceled(ctx context.Context, s dsr.Store) error {
 	if err := s.SaveMessages(over, put(message("n", ""))); err == nil {
 		return errors.New("SaveMessages succeeded under a context that is over")
 	}
+	for _, plain := range []bool{false, true} {
+		if _, err := s.SaveEntries(over, putEntries(entryOf("k", "e", plain))); err == nil {
+			return errors.New("SaveEntries succeeded under a context that is over")
+		}
+	}
 	if err := errors.Join(
 		expectGone(ctx, s, "r2"), expect(ctx, s, sample("r1")), expectEvents(ctx, s, "r1", nil),
 		expectJournal(ctx, s, "r1", nil), expectAudit(ctx, s, "r1", nil), expectCheckpoints(ctx, s),
-		expectMessages(ctx, s),
+		expectMessages(ctx, s), expectEntries(ctx, s, dsr.EntryQuery{}), expectCatalogue(ctx, s, 0),
 	); err != nil {
 		return err
 	}
+	catalogue, entries := int64(0), []dsr.Entry(nil)
 	want, log, messages := sample("r1"), []dsr.Event(nil), []dsr.Message(nil)
 	for i := range 24 {
 		id := fmt.Sprintf("m%02d", i)
@@ -141,9 +147,14 @@ func canceled(ctx context.Context, s dsr.Store) error {
 		if soon(func(ctx context.Context) error { return s.SaveMessages(ctx, put(pair...)) }) == nil {
 			messages = append(messages, pair...)
 		}
+		e, p := entryOf("k", id+" a", false), entryOf("k", id+" b", true)
+		if soon(func(ctx context.Context) error { return giveEntries(ctx, s, putEntries(e, p)) }) == nil {
+			catalogue++
+			entries = append(entries, since(catalogue, e), p)
+		}
 		if err := errors.Join(
 			expect(ctx, s, want), expectEvents(ctx, s, "r1", log), expectAudit(ctx, s, "r1", trail("r1", 1, want.AuditSeq)),
-			expectMessages(ctx, s, messages...),
+			expectMessages(ctx, s, messages...), expectEntries(ctx, s, dsr.EntryQuery{}, entries...), expectCatalogue(ctx, s, catalogue),
 		); err != nil {
 			return fmt.Errorf("a change whose context ended meanwhile was not stored as was said: %w", err)
 		}

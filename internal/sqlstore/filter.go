@@ -16,11 +16,13 @@ import (
 // deleted.
 type Query struct {
 	Status, Policies, Actions        []string
-	Lookup                           [][]byte
+	Lookup, Also                     [][]byte
 	ExternalID, ExternalPrefix, Text string
+	IDContains                       string
 	Location                         string
 	Times                            map[string]Range
 	Unfinished, Deleted              bool
+	OnTime                           time.Time
 	Sort                             string // defaults to created_at
 	Descending                       bool
 	After                            *Place
@@ -60,8 +62,11 @@ type term struct {
 	time string
 	// open is set for what keeps to the indexes of unfinished requests.
 	open bool
-	// plain is set when expr has no such marks.
-	plain bool
+	// plain is set when expr has no such marks. Where its index is to be kept
+	// out, walked says the same of one request after the other; some is what
+	// tells faster than the requests how many match.
+	plain        bool
+	walked, some string
 	// vague is set when also a database that knows its data misjudges how
 	// many requests match.
 	vague bool
@@ -72,6 +77,9 @@ type term struct {
 // sql is the condition, with a mark before each column whose index may be kept
 // out.
 func (t *term) sql(mark string) squirrel.Sqlizer {
+	if t.plain && mark != "" && t.walked != "" {
+		return squirrel.Expr(t.walked, t.args...)
+	}
 	if t.plain {
 		return squirrel.Expr(t.expr, t.args...)
 	}
@@ -119,10 +127,11 @@ func (d *Dialect) terms(ctx context.Context, c Conn, q *Query) (list []term, non
 		}
 	}
 	if len(q.Lookup) > 0 {
-		list = append(list, term{
-			expr: "id IN (SELECT request_id FROM " + d.Prefix + "lookups WHERE hash IN (" + strings.Repeat(", ?", len(q.Lookup))[2:] + "))",
-			args: anys(q.Lookup), exact: true, plain: true,
-		})
+		list = append(list, d.found(q.Lookup))
+		list[0].exact = true
+	}
+	if len(q.Also) > 0 { // what many may have in common
+		list = append(list, d.found(q.Also))
 	}
 	if q.ExternalID != "" {
 		// The first half lets a partial index be used.
@@ -161,8 +170,18 @@ func (d *Dialect) terms(ctx context.Context, c Conn, q *Query) (list []term, non
 	if q.Unfinished {
 		list = append(list, term{expr: "@open = 1", open: true})
 	}
+	if !q.OnTime.IsZero() {
+		t, err := d.within("deadline_at", Range{Before: q.OnTime})
+		if err != nil {
+			return nil, false, err
+		}
+		list = append(list, term{expr: "NOT (open = 1 AND " + strings.ReplaceAll(t.expr, "@", "") + ")", args: t.args, scan: true})
+	}
 	if !q.Deleted {
 		list = append(list, term{expr: "@deleted = 0", scan: true})
+	}
+	if q.IDContains != "" {
+		list = append(list, term{expr: d.Position + "(id_folded, ?) > 0", args: []any{fold(q.IDContains)}, scan: true})
 	}
 	if q.Text != "" {
 		// No pattern: what people type is taken literally.
@@ -173,6 +192,17 @@ func (d *Dialect) terms(ctx context.Context, c Conn, q *Query) (list []term, non
 		})
 	}
 	return list, false, nil
+}
+
+// found is the condition to have one of the hashes.
+func (d *Dialect) found(hashes [][]byte) term {
+	among := "hash IN (" + strings.Repeat(", ?", len(hashes))[2:] + ")"
+	return term{
+		expr:   "id IN (SELECT request_id FROM " + d.Prefix + "lookups WHERE " + among + ")",
+		walked: "EXISTS (SELECT 1 FROM " + d.Prefix + "lookups WHERE request_id = id AND " + among + ")",
+		some:   "SELECT 1 FROM " + d.Prefix + "lookups WHERE " + among,
+		args:   anys(hashes), plain: true, vague: true,
+	}
 }
 
 // prefix compares a range of bytes with what the index holds, and the rest of a

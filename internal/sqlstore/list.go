@@ -103,6 +103,9 @@ func (d *Dialect) driver(ctx context.Context, c Conn, terms []term, sort string)
 		}
 		matches := few + 1
 		some, args, _ := squirrel.Select("1").From(d.Prefix+"requests").Where(terms[i].sql("")).Suffix("LIMIT ?", few+1).ToSql()
+		if terms[i].some != "" {
+			some, args = terms[i].some+" LIMIT ?", append(slices.Clone(terms[i].args), few+1)
+		}
 		if err := query(ctx, c, func(scan func(dest ...any) error) error { return scan(&matches) },
 			statement{d, "SELECT count(*) FROM (" + some + ") AS some_requests", args}); err != nil {
 			return -1, err

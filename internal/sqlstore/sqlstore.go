@@ -41,6 +41,9 @@ type Dialect struct {
 	// query has to say which index to use: a plus sign before a column then
 	// keeps the indexes on it out.
 	Guide bool
+	// Padding is how many zero bytes are stored before a secret that must be
+	// gone for good once it is removed.
+	Padding int
 	// Orphan reports whether a row was refused because it names a request
 	// that there is not.
 	Orphan func(error) bool

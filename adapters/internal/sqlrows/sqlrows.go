@@ -63,9 +63,9 @@ func Change(ch *dsr.StoreChange) *sqlstore.Change {
 // Query is a query as SQL asks it.
 func Query(q *dsr.RecordQuery) *sqlstore.Query {
 	row := &sqlstore.Query{
-		Status: texts(q.Status), Policies: q.Policies, Actions: texts(q.Actions), Lookup: q.Lookup,
-		ExternalID: q.ExternalID, ExternalPrefix: q.ExternalPrefix, Text: q.Text, Location: q.Location,
-		Times: map[string]sqlstore.Range{}, Deleted: q.Deleted,
+		Status: texts(q.Status), Policies: q.Policies, Actions: texts(q.Actions), Lookup: q.Lookup, Also: q.Also,
+		ExternalID: q.ExternalID, ExternalPrefix: q.ExternalPrefix, Text: q.Text, IDContains: q.IDContains, Location: q.Location,
+		Times: map[string]sqlstore.Range{}, OnTime: q.OnTime, Deleted: q.Deleted,
 		// Said in these words, an index of the few helps.
 		Unfinished: q.Unfinished || len(q.Status) > 0 && !slices.ContainsFunc(q.Status, ended),
 		Sort:       string(q.Sort), Descending: q.Descending, After: (*sqlstore.Place)(q.After), Offset: q.Offset, Limit: q.Limit,
@@ -116,6 +116,23 @@ func MessageQuery(q *dsr.MessageQuery) *sqlstore.MessageQuery {
 // Messages are messages as the port returns them.
 func Messages(list []sqlstore.Message) []dsr.Message {
 	return convert(list, func(m sqlstore.Message) dsr.Message { return dsr.Message(m) })
+}
+
+// EntryChanges are changes to entries as SQL writes them.
+func EntryChanges(list []dsr.EntryChange) []sqlstore.EntryChange {
+	return convert(list, func(ch dsr.EntryChange) sqlstore.EntryChange {
+		return sqlstore.EntryChange{Expect: ch.ExpectVersion, Entry: sqlstore.Entry(ch.Entry), Remove: ch.Remove}
+	})
+}
+
+// EntryQuery is a query for entries as SQL asks it.
+func EntryQuery(q *dsr.EntryQuery) *sqlstore.EntryQuery {
+	return &sqlstore.EntryQuery{Kind: q.Kind, Key: q.Key, At: q.At, After: (*sqlstore.EntryPlace)(q.After), Limit: q.Limit}
+}
+
+// Entries are entries as the port returns them.
+func Entries(list []sqlstore.Entry) []dsr.Entry {
+	return convert(list, func(e sqlstore.Entry) dsr.Entry { return dsr.Entry(e) })
 }
 
 func convert[A, B any](list []A, one func(A) B) (all []B) {
