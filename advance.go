@@ -19,6 +19,7 @@ import (
 // run is one Advance of one request: the only holder of its lease.
 type run struct {
 	engine *Engine
+	gen    *generation // that the request was planned with, or the present one
 	id     string
 
 	mu     sync.Mutex // guards rec and keys
@@ -50,7 +51,7 @@ type run struct {
 }
 
 func newRun(e *Engine, rec *Record) *run {
-	return &run{engine: e, id: rec.ID, rec: rec, keys: map[string][]byte{}, index: map[graph.Address]*step{}, small: map[string]smallEntry{}}
+	return &run{engine: e, gen: e.present(), id: rec.ID, rec: rec, keys: map[string][]byte{}, index: map[graph.Address]*step{}, small: map[string]smallEntry{}}
 }
 
 // Advance takes a request as far as it can go now and returns it. When the
@@ -109,6 +110,15 @@ func (r *Requests) advance(ctx context.Context, id string, yield func() bool) (r
 	}
 	ctx = context.WithValue(ctx, partyKey{}, id)
 	run := newRun(r.engine, rec)
+	gen, done, err := r.engine.take(ctx, rec.catalogue())
+	if errors.Is(err, ErrNotFound) { // which would say that there is no such request
+		err = fmt.Errorf("dsr: request %s was planned with a version of the catalogue that the store has lost", id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	run.gen = gen
 	run.yield, run.fresh = yield, state.Fresh
 	if err := run.lease(ctx); err != nil {
 		return nil, err
@@ -145,6 +155,10 @@ func (r *run) lease(ctx context.Context) error {
 	}
 	r.results = res
 	if err := r.alone(ctx, false); err != nil {
+		var held *heldError
+		if errors.As(err, &held) {
+			err = errors.Join(err, r.tellHeld(ctx, held))
+		}
 		return err
 	}
 	err = r.commit(ctx, func(d *draft) error {
@@ -366,7 +380,7 @@ func (r *run) planStage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	frozen, err := r.engine.freeze(r.record().Policy, r.engine.planned(sub))
+	frozen, err := r.gen.freeze(r.record().Policy, r.gen.kinds(sub.Identities, sub.all()))
 	if err != nil {
 		return err
 	}
@@ -375,8 +389,14 @@ func (r *run) planStage(ctx context.Context) error {
 		return err
 	}
 	fault.Point(ctx, "before "+string(StageCollect))
-	err = r.commit(ctx, func(d *draft) error {
-		d.Record.Plan, d.Record.Stage = frozen.json, StageCollect
+	err = r.commitResults(ctx, func(d *draft) error {
+		d.Record.Plan, d.Record.Stage, r.results.Catalogue = frozen.json, StageCollect, r.gen.version
+		if r.gen.version > 0 {
+			r.results.Destination = r.gen.standard
+		}
+		if err := r.setResults(d); err != nil {
+			return err
+		}
 		for _, purpose := range []string{keyInputs, keySpool, keyJournal} {
 			if err := r.engine.newKey(ctx, &d.Record, purpose, make([]byte, seal.KeySize)); err != nil {
 				return err
@@ -410,7 +430,7 @@ func (r *run) restore(ctx context.Context) error {
 
 // layout prepares the steps of a plan.
 func (r *run) layout(ctx context.Context, plan *graph.Plan) error {
-	schemas, err := r.engine.preflight(ctx, plan, r.fresh)
+	schemas, err := r.gen.preflight(ctx, plan, r.fresh)
 	if err != nil {
 		return err
 	}
@@ -468,32 +488,4 @@ func (r *run) finishStage(ctx context.Context) error {
 	}
 	fault.Point(ctx, "at done")
 	return nil
-}
-
-// progress tells the host, one call at a time.
-func (r *run) progress(ctx context.Context, p Progress) {
-	r.progressMu.Lock()
-	defer r.progressMu.Unlock()
-	r.tell(ctx, p)
-}
-
-// collecting tells how far the walk is: of which step more rows were read, or
-// how its visit ended.
-func (r *run) collecting(ctx context.Context, s *step, state graph.State) {
-	r.progressMu.Lock()
-	defer r.progressMu.Unlock()
-	if state != "" {
-		r.collected++
-	}
-	r.rows += s.rows - s.told
-	s.told = s.rows
-	r.tell(ctx, Progress{Stage: StageCollect, Done: r.collected, Total: int64(len(r.steps)), Rows: r.rows, Collection: s.Address(), State: state})
-}
-
-func (r *run) tell(ctx context.Context, p Progress) {
-	if r.engine.config.Progress == nil {
-		return
-	}
-	p.RequestID = r.id
-	r.engine.config.Progress(ctx, p)
 }

@@ -109,13 +109,14 @@ func (p *papers) checkFiles(ids []string) error {
 // and shown under that name in a package where include is set. Its ID is what
 // file fields of forms and tasks take; a file that a field names is in the
 // package with that field, whatever include says. Files can be added until the
-// request ends, but not while it is being worked on ([ErrConflict]).
+// request ends, but not while it is being worked on ([ErrConflict]); beyond
+// Limits.Files and Limits.FileBytes it is [ErrLimit].
 func (a *Attachments) Add(ctx context.Context, requestID, name, mediaType string, include bool, content io.Reader, by By) (info FileInfo, err error) {
 	defer recovered(&err)
 	e := a.engine
 	switch {
 	case e.config.Files == nil:
-		return info, errors.New("dsr: Config.Files says where attached files are kept; it is not set")
+		return info, ErrNoFiles
 	case content == nil:
 		return info, fmt.Errorf("dsr: request %s: the content of the file is nil; give a reader of it", requestID)
 	case strings.TrimSpace(name) == "", len(name) > maxText, !utf8.ValidString(name), len(mediaType) > maxText, !utf8.ValidString(mediaType):
@@ -164,7 +165,7 @@ func (a *Attachments) Add(ctx context.Context, requestID, name, mediaType string
 }
 
 func tooManyFiles(requestID string, limit int) error {
-	return fmt.Errorf("dsr: request %s has %d files, which is Limits.Files; remove some, or put them into one", requestID, limit)
+	return limitError(fmt.Sprintf("dsr: request %s has %d files, which is Limits.Files; remove some, or put them into one", requestID, limit))
 }
 
 // editFiles changes the names of files that may lie at Config.Files.
@@ -219,7 +220,7 @@ func (a *Attachments) upload(ctx context.Context, requestID string, key []byte, 
 	case err != nil:
 		return fmt.Errorf("dsr: keep a file of request %s: %w", requestID, err)
 	case f.Size > limit:
-		return fmt.Errorf("dsr: request %s: a file has more than %d bytes, which is Limits.FileBytes", requestID, limit)
+		return limitError(fmt.Sprintf("dsr: request %s: a file has more than %d bytes, which is Limits.FileBytes", requestID, limit))
 	}
 	f.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	if err := w.Close(); err != nil {

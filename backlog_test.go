@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -44,6 +45,65 @@ func TestOutboxReadsItsBacklogOnce(t *testing.T) {
 		require.Empty(t, o.pending(t))
 		require.LessOrEqual(t, rows.Load(), int64(6*n))
 	}
+}
+
+// watchedMessages tells when it is asked for what is due, and when for what will
+// be.
+type watchedMessages struct {
+	dsr.Store
+	due, later func()
+}
+
+func (s watchedMessages) Messages(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
+	switch {
+	case q.RequestID != "" || q.ID != "":
+	case !q.Before.IsZero():
+		s.due()
+	case q.After != nil:
+		s.later()
+	}
+	return s.Store.Messages(ctx, q)
+}
+
+// What had no place is sent, also where every place became free before anybody
+// looked whether one is taken.
+func TestSendGoesOnWhenAllPlacesBecomeFreeAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		looks, calls, second, rest := -1000, atomic.Int64{}, make(chan struct{}), make(chan struct{})
+		goOn := func(at int, others chan struct{}) {
+			if synctest.Wait(); looks == at {
+				close(others)
+				synctest.Wait()
+			}
+		}
+		o, hooks := hooking(t, dsr.Flow{PreApproval: []string{"slow"}}, func(c *dsr.Config) {
+			c.Notifier = nil
+			c.Store = watchedMessages{
+				Store: c.Store,
+				due:   func() { looks++; goOn(2, second) },
+				later: func() { goOn(3, rest) }, // then all places were taken
+			}
+		})
+		hooks.fails("slow", fmt.Errorf("down: %w", dsr.ErrUnavailable))
+		for i := range 30 {
+			o.submitted(t, submission("access", fmt.Sprintf("u%d@example.com", i)))
+		}
+		o.clock.add(time.Hour)
+		hooks.does("slow", func(context.Context, *dsr.HookCall) (*dsr.HookAnswer, error) {
+			switch calls.Add(1) {
+			case 1:
+			case 2:
+				<-second
+			default:
+				<-rest
+			}
+			return &dsr.HookAnswer{Eligible: yes()}, nil
+		})
+		looks = 0 // not those of the submissions
+		o.send(t)
+		require.Empty(t, o.pending(t))
+	})
 }
 
 // A letter behind more than ten thousand that have no place is sent all the same.

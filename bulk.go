@@ -36,10 +36,12 @@ type BulkFailure struct {
 	Err error
 }
 
-// Bulk applies a verb to every request of a selection of at most 10,000. A
-// request that refuses it is told and stops no other. A selection by filter is
-// made before the verb is applied to the first. An empty selection, or one by a
-// filter that selects nothing in particular, is an error, never all requests.
+// Bulk applies a verb to every request of a selection of at most 10,000; of more
+// it is [ErrLimit]. A request that refuses it is told and stops no other. A
+// selection by filter is made before the verb is applied to the first. An empty
+// selection, or one by a filter that selects nothing in particular, also one of
+// nothing but Text or IDContains, which every ID may hold, is [ErrEmptyQuery],
+// never all requests.
 // When ctx ends the result comes with its error, and holds only the requests
 // that the verb was applied to.
 //
@@ -90,11 +92,11 @@ func (r *Requests) selected(ctx context.Context, sel Selection) ([]string, error
 	case sel.Filter != nil && (sel.Filter.Cursor != "" || sel.Filter.Page != 0):
 		return nil, errors.New("dsr: a selection takes all that its Filter finds; leave out Cursor and Page")
 	case sel.Filter != nil && sel.Filter.everything():
-		return nil, errors.New("dsr: the Filter of the selection would take every request; say which, such as those of a Status")
+		return nil, emptyError("dsr: the Filter of the selection may take every request; say which, such as those of a Status")
 	case len(sel.IDs) == 0 && sel.Filter == nil:
-		return nil, errors.New("dsr: the selection is empty; name IDs or a Filter")
+		return nil, emptyError("dsr: the selection is empty; name IDs or a Filter")
 	}
-	tooMany := fmt.Errorf("dsr: the selection has more than %d requests; narrow it and go on in parts", maxBulk)
+	tooMany := limitError(fmt.Sprintf("dsr: the selection has more than %d requests; narrow it and go on in parts", maxBulk))
 	var ids []string
 	seen := map[string]bool{}
 	add := func(id string) {

@@ -28,20 +28,28 @@ import (
 // Config is everything that an engine is made of. New copies it; changing it
 // afterwards has no effect.
 type Config struct {
-	// Datasets describe the databases. At least one is required.
+	// Datasets describe the databases. At least one is required, unless
+	// there are ConnectionTypes.
 	Datasets []*graph.Dataset
 	// Connections tie datasets to databases. Every dataset needs one.
 	Connections []Connection
 	// Policies that requests can be submitted under. At least one is
-	// required.
+	// required, unless there are ConnectionTypes.
 	Policies []graph.Policy
 	// Destinations take data packages, by key. Required when a policy has
-	// an access rule; a rule without a destination takes the only one.
+	// an access rule; a rule without a destination takes the only one, or
+	// the one that the catalogue says, see [Definitions.DestinationByDefault].
 	Destinations map[string]Destination
 	// Store keeps requests. Required.
 	Store Store
 	// Keyring wraps the keys of requests. Required.
 	Keyring Keyring
+
+	// ConnectionTypes and DestinationTypes make what the Catalogue describes,
+	// by type. Defaults to none: then all connections and destinations are
+	// those above.
+	ConnectionTypes  map[string]ConnectionType
+	DestinationTypes map[string]DestinationType
 
 	// Taxonomy holds the known data categories. Defaults to
 	// graph.DefaultTaxonomy.
@@ -241,6 +249,7 @@ func (e *Engine) configure(c Config) error {
 		c.Audit.Every = time.Hour
 	}
 	c.Flows = maps.Clone(c.Flows)
+	c.ConnectionTypes, c.DestinationTypes = maps.Clone(c.ConnectionTypes), maps.Clone(c.DestinationTypes)
 	c.Random = &lockedReader{r: c.Random}
 	c.Destinations = maps.Clone(c.Destinations)
 	c.Policies = slices.Clone(c.Policies)
@@ -271,21 +280,29 @@ func (e *Engine) configure(c Config) error {
 	if !slices.Contains([]SharedRows{SharedErase, SharedKeep, SharedRefuse}, c.SharedRows) {
 		add("SharedRows is %q; it is one of %s, %s, %s", c.SharedRows, SharedErase, SharedKeep, SharedRefuse)
 	}
-	faults = e.configureDestinations(faults)
-	faults = e.configureDatasets(faults)
-	faults = e.configureConnections(faults)
-	faults = e.configurePolicies(faults)
-	faults = e.configurePeople(faults)
-	faults = e.configureFlows(faults)
+	e.kinds = map[string]graph.IdentityKind{}
+	for _, k := range c.Identities {
+		e.kinds[k.Name] = k
+	}
+	faults = e.configureTypes(faults)
 	if c.Store != nil {
 		e.config.Store = safeStore{c.Store}
 	}
 	if c.Keyring != nil {
 		e.config.Keyring = safeKeyring{c.Keyring}
 	}
+	base := e.newGeneration(0)
+	e.generations.begin(base)
+	faults = base.configure(faults)
+	faults = e.configurePeople(faults)
+	base.config = e.config
+	faults = base.configureFlows(faults)
 	if err := faults.ErrorOrNil(); err != nil {
 		return &ConfigError{faults: faults.Errors, text: err.Error()}
 	}
+	fixed := newDefinitions()
+	fixed.fixed(&base.config)
+	base.defined = fixed.Policies
 	return nil
 }
 
@@ -301,42 +318,15 @@ func (l *lockedReader) Read(p []byte) (int, error) {
 	return l.r.Read(p)
 }
 
-// ConfigError tells every fault of a configuration.
-type ConfigError struct {
-	faults []error
-	text   string
-}
-
-// Error lists the faults, one a line.
-func (e *ConfigError) Error() string { return e.text }
-
-// Unwrap returns the faults, for [errors.As].
-func (e *ConfigError) Unwrap() []error { return e.faults }
-
-func formatFaults(errs []error) string {
-	var lines []string
-	for _, err := range errs {
-		var fault *graph.FaultError
-		if !errors.As(err, &fault) {
-			lines = append(lines, err.Error())
-			continue
-		}
-		for _, d := range fault.Faults {
-			lines = append(lines, d.String())
-		}
-	}
-	return fmt.Sprintf("dsr: the configuration has %d fault(s):\n\t%s", len(lines), strings.Join(lines, "\n\t"))
-}
-
-func (e *Engine) configureDatasets(faults *multierror.Error) *multierror.Error {
-	if len(e.config.Datasets) == 0 {
+func (g *generation) configureDatasets(faults *multierror.Error) *multierror.Error {
+	if len(g.config.Datasets) == 0 && len(g.config.ConnectionTypes) == 0 {
 		faults = multierror.Append(faults, errors.New("Datasets is empty: graph.LoadFS reads dataset files"))
 	}
-	m, err := graph.NewDataMap(e.config.Datasets...)
+	m, err := graph.NewDataMap(g.config.Datasets...)
 	if err != nil {
 		return multierror.Append(faults, err)
 	}
-	e.datamap = m
+	g.datamap = m
 	var ds graph.Diagnostics
 	for _, a := range m.Addresses() {
 		c, _ := m.Collection(a)
@@ -355,16 +345,16 @@ func (e *Engine) configureDatasets(faults *multierror.Error) *multierror.Error {
 	return faults
 }
 
-func (e *Engine) configureConnections(faults *multierror.Error) *multierror.Error {
+func (g *generation) configureConnections(faults *multierror.Error) *multierror.Error {
 	add := func(format string, args ...any) { faults = multierror.Append(faults, fmt.Errorf(format, args...)) }
 	known := map[string]bool{}
-	datasets := slices.DeleteFunc(slices.Clone(e.config.Datasets), func(d *graph.Dataset) bool { return d == nil })
+	datasets := slices.DeleteFunc(slices.Clone(g.config.Datasets), func(d *graph.Dataset) bool { return d == nil })
 	for _, d := range datasets {
 		known[d.Key] = true
 	}
 	keys := map[string]bool{}
-	e.connections = map[string]*connection{}
-	for i, c := range e.config.Connections {
+	g.connections = map[string]*connection{}
+	for i, c := range g.config.Connections {
 		if c.Key == "" {
 			add("connection %d has no Key", i+1)
 		}
@@ -387,41 +377,47 @@ func (e *Engine) configureConnections(faults *multierror.Error) *multierror.Erro
 		if !(c.Rate >= 0) { // also what is no number
 			add("connection %q has a negative Rate", c.Key)
 		}
-		conn := &connection{Connection: c}
-		conn.dry, _ = c.Connector.(DryRunner)
-		conn.asker, _ = c.Connector.(Asker)
-		conn.Connector = newGuard(&c, e.config.Retry.Limit)
+		conn := newConnection(&c, g.config.Retry.Limit)
 		for _, d := range c.Datasets {
 			if !known[d] {
 				add("connection %q names dataset %q, which is not among Datasets", c.Key, d)
 			}
-			if first, ok := e.connections[d]; ok {
+			if first, ok := g.connections[d]; ok {
 				add("dataset %q is claimed by connections %q and %q", d, first.Key, c.Key)
 			}
-			e.connections[d] = conn
+			g.connections[d] = conn
 		}
 	}
 	for _, d := range datasets {
-		if e.connections[d.Key] == nil && slices.ContainsFunc(d.Collections, func(c *graph.Collection) bool { return c != nil && !c.SkipProcessing }) {
+		if g.connections[d.Key] == nil && slices.ContainsFunc(d.Collections, func(c *graph.Collection) bool { return c != nil && !c.SkipProcessing }) {
 			add("dataset %q has no connection; list it in the Datasets of one", d.Key)
 		}
 	}
 	return faults
 }
 
-func (e *Engine) configurePolicies(faults *multierror.Error) *multierror.Error {
+// newConnection finds out what a connector can do, and guards it.
+func newConnection(c *Connection, longest time.Duration) *connection {
+	conn := &connection{Connection: *c}
+	conn.dry, _ = c.Connector.(DryRunner)
+	conn.asker, _ = c.Connector.(Asker)
+	conn.Connector = newGuard(c, longest)
+	return conn
+}
+
+func (g *generation) configurePolicies(faults *multierror.Error) *multierror.Error {
 	add := func(format string, args ...any) { faults = multierror.Append(faults, fmt.Errorf(format, args...)) }
-	if len(e.config.Policies) == 0 {
+	if len(g.config.Policies) == 0 && len(g.config.ConnectionTypes) == 0 {
 		add("Policies is empty")
 	}
-	e.policies = map[string]*graph.Policy{}
-	for i := range e.config.Policies {
-		p := &e.config.Policies[i]
-		if e.policies[p.Key] != nil {
+	g.policies = map[string]*graph.Policy{}
+	for i := range g.config.Policies {
+		p := &g.config.Policies[i]
+		if g.policies[p.Key] != nil {
 			add("two policies have the key %q", p.Key)
 		}
-		e.policies[p.Key] = p
-		if err := p.Check(e.config.Taxonomy).Err(); err != nil {
+		g.policies[p.Key] = p
+		if err := p.Check(g.config.Taxonomy).Err(); err != nil {
 			faults = multierror.Append(faults, err)
 		}
 		checkPackageNames(p, add)
@@ -432,7 +428,7 @@ func (e *Engine) configurePolicies(faults *multierror.Error) *multierror.Error {
 				}
 			}
 			if r.Action == graph.Access {
-				if _, err := e.destination(r); err != nil {
+				if _, err := g.destination(r); err != nil {
 					add("policy %s: rule %q: %w", p.Key, r.Key, err)
 				}
 				if err := storage.CheckName("id-" + r.Key); err != nil {
@@ -440,10 +436,6 @@ func (e *Engine) configurePolicies(faults *multierror.Error) *multierror.Error {
 				}
 			}
 		}
-	}
-	e.kinds = map[string]graph.IdentityKind{}
-	for _, k := range e.config.Identities {
-		e.kinds[k.Name] = k
 	}
 	return faults
 }

@@ -97,9 +97,9 @@ func (e *Engine) configureVendor(i int) error {
 		errs = append(errs, errors.New("it names no kind of identity by which it knows people"))
 	}
 	for _, policy := range v.Policies {
-		if e.policies[policy] == nil {
+		if e.present().policies[policy] == nil {
 			errs = append(errs, fmt.Errorf("it names policy %q, which is not among Policies", policy))
-		} else if !e.erases(policy) {
+		} else if !e.present().erases(policy) {
 			errs = append(errs, fmt.Errorf("it names policy %q, which does not erase", policy))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/godsr/dsr/graph"
+	"github.com/godsr/dsr/internal/value"
 )
 
 // Connector reads and erases the rows of one database or service. Adapters
@@ -79,11 +80,18 @@ type Criterion struct {
 	// value is nil; 0, false and 10,000 tuples are ordinary [zero keys]
 	// [10,000 values].
 	Values [][]any
-	// FoldCase compares text without regard to letter case, as
-	// [strings.EqualFold] does, in tuples too: accents and blanks count
-	// [fold case]. Without it the database's own collation decides.
+	// FoldCase compares text without regard to letter case, as [Fold] does,
+	// in tuples too: accents and blanks count [fold case]. Without it the
+	// database's own collation decides.
 	FoldCase bool
 }
+
+// Fold gives texts the same form that differ in nothing but letter case. It is
+// how FoldCase of a Criterion compares: as [strings.EqualFold], but that no letter
+// beyond ASCII stands for one of ASCII, such as the sign of Kelvin for a K, so
+// that whoever has a mailbox that only looks like somebody else's is not taken
+// for them.
+func Fold(text string) string { return value.Fold(text) }
 
 // Row is one row that a connector read.
 type Row struct {

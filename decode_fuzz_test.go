@@ -2,6 +2,7 @@ package dsr
 
 import (
 	"bytes"
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,5 +54,31 @@ func FuzzSpooledRow(f *testing.F) {
 		require.Len(t, at, len(s.columns))
 		require.Equal(t, record, bytes.Join(at, nil), "every byte belongs to a column")
 		_, _ = s.decodeRow(record)
+	})
+}
+
+// What a hook answers is added, each value once, or refused without a word of it.
+func FuzzDerived(f *testing.F) {
+	f.Add(`{"email":["ada@example.com"]}`, `{"email":["ada@example.com","bob@example.com","bob@example.com"],"loyalty_no":["L-1"]}`)
+	f.Add(`{"email":["ada@example.com"]}`, `{"email":[" ",""],"bob@example.com":["x"],"":[]}`)
+	f.Add(`{}`, `{"card":[]}`)
+	g := &generation{engine: &Engine{kinds: map[string]graph.IdentityKind{"email": {Name: "email", FoldCase: true}}}}
+	f.Fuzz(func(t *testing.T, before, answer string) {
+		var had, more map[string][]string
+		if json.Unmarshal([]byte(before), &had) != nil || json.Unmarshal([]byte(answer), &more) != nil {
+			return
+		}
+		given := Identities(more).count()
+		ids, fresh, err := g.checkDerived("access", had, more)
+		if err != nil {
+			require.Nil(t, ids)
+			return
+		}
+		all := merged(had, ids)
+		require.LessOrEqual(t, given, maxIdentities)
+		require.LessOrEqual(t, all.count(), maxIdentities)
+		require.Equal(t, unseen(nil, had).count()+fresh, all.count())
+		require.Empty(t, unseen(all, ids))
+		require.Equal(t, all, merged(all, more))
 	})
 }

@@ -134,14 +134,14 @@ func (r *run) parcels(ctx context.Context) ([]*parcel, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec, c := r.record(), &r.engine.config
+	rec, c := r.record(), &r.gen.config
 	about := &storage.About{RequestID: r.id, RequestedAt: rec.RequestedAt, Created: c.Clock().UTC(), Locale: sub.Locale}
 	for _, kind := range Identities(sub.Identities).Kinds() {
 		about.Identities = append(about.Identities, storage.Identity{Kind: kind, Values: sub.Identities[kind]})
 	}
 	var parcels []*parcel
 	for _, rule := range rules {
-		key, err := r.engine.destination(rule)
+		key, err := r.destination(rule)
 		if err != nil {
 			return nil, fmt.Errorf("package of rule %q: %w", rule.Key, err)
 		}
@@ -152,7 +152,7 @@ func (r *run) parcels(ctx context.Context) ([]*parcel, error) {
 		if p.options.Format = p.to.Format; p.options.Format == nil {
 			p.options.Format = storage.JSON{}
 		}
-		if err := r.engine.encrypt(&p.options, &p.to, sub.encryption()); err != nil {
+		if err := r.gen.encrypt(&p.options, &p.to, sub.encryption()); err != nil {
 			return nil, fmt.Errorf("package of rule %q: %w", rule.Key, err)
 		}
 		parcels = append(parcels, p)
@@ -333,6 +333,11 @@ func (s *step) selection(rule string) *graph.Selection {
 // not be looked into, because they are no objects.
 func (r *run) writeRows(ctx context.Context, s *step, p *parcel, sel *graph.Selection, out storage.Writer) (odd int64, err error) {
 	w := r.rowMaker(s, sel)
+	if s.conn.asker != nil {
+		if r.dropUnasked(s, w); len(w.columns) == 0 {
+			return 0, nil
+		}
+	}
 	if err := out.Collection(r.show(s, p, w)); err != nil {
 		return 0, err
 	}

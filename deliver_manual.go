@@ -164,6 +164,23 @@ func (r *run) attachment(f *paperFile) *storage.Attachment {
 	}}
 }
 
+// dropUnasked leaves out the columns that people were not asked for, such as
+// those that stand for what is asked for erasures only: they would be null, as
+// if somebody had found nothing.
+func (r *run) dropUnasked(s *step, w *rowMaker) {
+	t := r.answers.Tasks[taskID(graph.Access, s.Address())]
+	if t == nil {
+		return
+	}
+	w.columns = slices.DeleteFunc(w.columns, func(c rowColumn) bool {
+		column := s.columns[c.at]
+		fed := func(in graph.Input) bool {
+			return slices.ContainsFunc(in.Fields, func(p graph.Path) bool { return p.Column() == column })
+		}
+		return t.field(column) == nil && !slices.ContainsFunc(s.Inputs, fed)
+	})
+}
+
 // withFiles puts the paths of attached files into a spooled row of answers. The
 // columns of files hold lists of objects whose path is the file's ID. Files of
 // columns that the rule does not select stay out of its package.

@@ -28,12 +28,12 @@ type Destination struct {
 	PublicKeys []string
 }
 
-func (e *Engine) configureDestinations(faults *multierror.Error) *multierror.Error {
+func (g *generation) configureDestinations(faults *multierror.Error) *multierror.Error {
 	add := func(format string, args ...any) { faults = multierror.Append(faults, fmt.Errorf(format, args...)) }
-	for _, key := range slices.Sorted(maps.Keys(e.config.Destinations)) {
-		d := e.config.Destinations[key]
+	for _, key := range slices.Sorted(maps.Keys(g.config.Destinations)) {
+		d := g.config.Destinations[key]
 		d.PublicKeys = slices.Clone(d.PublicKeys)
-		e.config.Destinations[key] = d
+		g.config.Destinations[key] = d
 		if isNil(d.Storage) {
 			add("destination %q has no Storage", key)
 		}
@@ -41,7 +41,7 @@ func (e *Engine) configureDestinations(faults *multierror.Error) *multierror.Err
 			add("destination %q: Format: %w", key, err)
 			continue
 		}
-		if err := e.encrypt(&storage.PackageOptions{Format: d.Format}, &d, Encryption{}); err != nil {
+		if err := g.encrypt(&storage.PackageOptions{Format: d.Format}, &d, Encryption{}); err != nil {
 			add("destination %q: PublicKeys: %w", key, err)
 		}
 	}
@@ -88,24 +88,34 @@ func checkPackageNames(p *graph.Policy, add func(format string, args ...any)) {
 }
 
 // destination returns the key of the destination of an access rule.
-func (e *Engine) destination(r graph.Rule) (string, error) {
+func (g *generation) destination(r graph.Rule) (string, error) {
 	if r.Destination == "" {
-		if len(e.config.Destinations) != 1 {
-			return "", fmt.Errorf("it names no destination, and there are %d to choose from", len(e.config.Destinations))
+		if g.standard == "" {
+			return "", fmt.Errorf("it names no destination, and there are %d to choose from", len(g.config.Destinations))
 		}
-		for key := range e.config.Destinations {
-			return key, nil
+		if _, ok := g.config.Destinations[g.standard]; !ok {
+			return "", fmt.Errorf("it names no destination, and the default one, %q, cannot be used", g.standard)
 		}
+		return g.standard, nil
 	}
-	if _, ok := e.config.Destinations[r.Destination]; !ok {
+	if _, ok := g.config.Destinations[r.Destination]; !ok {
 		return "", fmt.Errorf("it names destination %q, which is not among Destinations", r.Destination)
 	}
 	return r.Destination, nil
 }
 
+// destination is that of the generation, but for rules that name none: theirs
+// stays what it was when the request was planned.
+func (r *run) destination(rule graph.Rule) (string, error) {
+	if rule.Destination == "" {
+		rule.Destination = r.results.Destination
+	}
+	return r.gen.destination(rule)
+}
+
 // encrypt adds to the options of a package how it is encrypted for the data
 // subject and for the destination. The zero Encryption is that of nobody.
-func (e *Engine) encrypt(o *storage.PackageOptions, dest *Destination, by Encryption) error {
+func (g *generation) encrypt(o *storage.PackageOptions, dest *Destination, by Encryption) error {
 	to := &storage.Recipients{Passphrase: by.Passphrase, PublicKeys: slices.Concat(dest.PublicKeys, by.PublicKeys)}
 	switch err := by.check(); {
 	case err != nil:
@@ -116,17 +126,17 @@ func (e *Engine) encrypt(o *storage.PackageOptions, dest *Destination, by Encryp
 		o.Key = by.Key
 	case to.Passphrase == "" && len(to.PublicKeys) == 0:
 		return nil
-	case e.config.Encrypter == nil:
+	case g.config.Encrypter == nil:
 		return errors.New("a passphrase and public keys need Config.Encrypter, such as that of adapters/agecrypt")
 	default:
-		o.Encrypter, o.To = e.config.Encrypter, to
+		o.Encrypter, o.To = g.config.Encrypter, to
 	}
 	return o.Check()
 }
 
 // encryptable says why the packages of a submission cannot be encrypted as it
 // wants.
-func (e *Engine) encryptable(s *Submission) error {
+func (g *generation) encryptable(s *Submission) error {
 	var faults graph.Diagnostics
 	fault := func(message string) {
 		faults = append(faults, graph.Diagnostic{Severity: graph.Error, Subject: "submission", Message: message})
@@ -135,14 +145,14 @@ func (e *Engine) encryptable(s *Submission) error {
 		fault("its packages cannot be encrypted: " + err.Error())
 		return faults.Err()
 	}
-	for _, rule := range e.policies[s.Policy].Rules {
+	for _, rule := range g.policies[s.Policy].Rules {
 		if rule.Action != graph.Access {
 			continue
 		}
-		key, err := e.destination(rule)
+		key, err := g.destination(rule)
 		if err == nil {
-			dest := e.config.Destinations[key]
-			err = e.encrypt(&storage.PackageOptions{Format: dest.Format}, &dest, s.Encryption)
+			dest := g.config.Destinations[key]
+			err = g.encrypt(&storage.PackageOptions{Format: dest.Format}, &dest, s.Encryption)
 		}
 		if err != nil {
 			fault(fmt.Sprintf("the package of rule %q cannot be encrypted: %s", rule.Key, strings.TrimPrefix(err.Error(), "storage: ")))

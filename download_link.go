@@ -65,7 +65,12 @@ func (l *Downloads) Link(ctx context.Context, requestID, rule string, opts *Link
 			return err
 		}
 		p := &res.Packages[at]
-		if dest := l.engine.config.Destinations[p.Destination].Storage; dest == nil || !opens(dest) && !links(dest) {
+		dest, done, err := l.engine.destinationOf(ctx, d.Record.catalogue(), p.Destination)
+		if err != nil {
+			return err
+		}
+		defer done()
+		if dest == nil || !opens(dest) && !links(dest) {
 			return fmt.Errorf("dsr: link to a package of request %s: destination %q is not configured, or neither a storage.Opener nor a storage.Linker", requestID, p.Destination)
 		}
 		t.rule, t.expires = p.Rule, d.now.Add(o.Expires)

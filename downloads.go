@@ -69,11 +69,44 @@ type Download struct {
 	// Elsewhere says that the destination cannot be read here: Open gives a
 	// URL.
 	Elsewhere bool
+	// Linked says that the destination can give addresses of its own, under
+	// which others read it: see OpenOptions.Redirect.
+	Linked bool
 
 	// Content is the package, to be closed by the caller, and URL where it
 	// can be downloaded by whoever has that address. Open sets one of both.
 	Content storage.File `json:"-"`
 	URL     string       `json:"-"`
+
+	version int64 // of the catalogue
+}
+
+// heldFile keeps the destination open that it comes from.
+type heldFile struct {
+	storage.File
+	done func()
+}
+
+func (f *heldFile) Close() error {
+	defer f.done()
+	return f.File.Close()
+}
+
+// destinationOf returns a destination as it was in a version of the catalogue,
+// in which a request was delivered there, or else as it is now; nil where there
+// is none.
+func (e *Engine) destinationOf(ctx context.Context, version int64, key string) (storage.Destination, func(), error) {
+	for _, v := range []int64{version, newest} {
+		g, done, err := e.take(ctx, v)
+		if err != nil {
+			return nil, nil, err
+		}
+		if at := g.config.Destinations[key].Storage; at != nil {
+			return at, done, nil
+		}
+		done()
+	}
+	return nil, func() {}, nil
 }
 
 // Format implements [fmt.Formatter] for every verb without showing the URL,
@@ -155,20 +188,25 @@ func (l *Downloads) look(ctx context.Context, token string) (*linkToken, *Packag
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	res, at, err := l.parcelOf(d, t)
+	res, n, err := l.parcelOf(d, t)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	p := &res.Packages[at]
+	p := &res.Packages[n]
+	at, done, err := l.engine.destinationOf(ctx, rec.catalogue(), p.Destination)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	done()
 	number := ""
 	if len(res.Packages) > 1 {
-		number = "-" + strconv.Itoa(at+1)
+		number = "-" + strconv.Itoa(n+1)
 	}
 	extensions := strings.TrimPrefix(p.Name, strings.TrimSuffix(p.Manifest, storage.ManifestSuffix))
 	return t, p, &Download{
 		RequestID: rec.ID, FileName: "personal-data-" + rec.ID + number + extensions, ContentType: contentType(extensions),
 		Size: p.Bytes, SHA256: p.SHA256, Once: t.once, Expires: t.expires,
-		Elsewhere: !opens(l.engine.config.Destinations[p.Destination].Storage),
+		Elsewhere: !opens(at), Linked: links(at), version: rec.catalogue(),
 	}, nil
 }
 
@@ -188,7 +226,15 @@ func links(d storage.Destination) bool { _, ok := d.(storage.Linker); return ok 
 
 // take opens the package at its destination.
 func (l *Downloads) take(ctx context.Context, d *Download, p *PackageOutcome, opts *OpenOptions) error {
-	at := l.engine.config.Destinations[p.Destination].Storage
+	at, done, err := l.engine.destinationOf(ctx, d.version, p.Destination)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if d.Content == nil {
+			done()
+		}
+	}()
 	redirect := time.Duration(0)
 	if opts != nil {
 		redirect = opts.Redirect
@@ -218,7 +264,7 @@ func (l *Downloads) take(ctx context.Context, d *Download, p *PackageOutcome, op
 	if err != nil {
 		return fmt.Errorf("dsr: open the package of request %s at %s: %w", d.RequestID, p.Destination, err)
 	}
-	if d.Content = content; content.Size() != p.Bytes {
+	if d.Content = (&heldFile{content, done}); content.Size() != p.Bytes {
 		return fmt.Errorf("%w: the file of request %s at %s has %d bytes, and %d were delivered", ErrPackageGone, d.RequestID, p.Destination, content.Size(), p.Bytes)
 	}
 	return nil

@@ -96,6 +96,7 @@ func TestRedirects(t *testing.T) {
 			shown, err := o.engine.Downloads().Show(t.Context(), token)
 			require.NoError(t, err)
 			require.Equal(t, !c.opens, shown.Elsewhere)
+			require.True(t, shown.Linked)
 			require.Empty(t, place.expires)
 
 			place.err = errors.New("down")

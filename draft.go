@@ -86,11 +86,11 @@ func (d *draft) move(ctx context.Context, e lifecycle.Event, by By, details map[
 	for _, thing := range ch.Things {
 		d.forget(thing)
 	}
-	if slices.Contains(ch.Things, lifecycle.Collected) && e.Kind != lifecycle.Expire {
+	if slices.Contains(ch.Things, lifecycle.Collected) && e.Kind != lifecycle.Expire && e.Kind != lifecycle.Replan {
 		d.forgetPapers()
 	}
 	if ch.Restart {
-		if err := d.restart(e.Kind == lifecycle.Expire); err != nil {
+		if err := d.restart(e.Kind == lifecycle.Expire || e.Kind == lifecycle.Replan); err != nil {
 			return err
 		}
 	}

@@ -14,11 +14,16 @@ import (
 // without a dry run are told as such.
 func (e *Engine) DryRun(ctx context.Context, w io.Writer, policy string, kinds ...string) (err error) {
 	defer recovered(&err)
-	plan, err := e.Plan(policy, kinds...)
+	g, done, err := e.take(ctx, newest)
 	if err != nil {
 		return err
 	}
-	r, order, err := e.rehearse(ctx, plan)
+	defer done()
+	plan, err := g.plan(policy, kinds)
+	if err != nil {
+		return err
+	}
+	r, order, err := g.rehearse(ctx, plan)
 	if err != nil {
 		return err
 	}

@@ -37,55 +37,33 @@ package dsr
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/godsr/dsr/graph"
 )
 
-// Engine answers privacy requests under one configuration. It is safe for
-// concurrent use, and several processes may share a store.
+// Engine answers privacy requests under one configuration, and what its
+// [Catalogue] adds to that. It is safe for concurrent use, and several processes
+// may share a store.
 type Engine struct {
-	config      Config
-	datamap     *graph.DataMap
-	policies    map[string]*graph.Policy
+	config      Config // as New was given it
 	kinds       map[string]graph.IdentityKind
-	connections map[string]*connection // by dataset
 	requests    *Requests
 	downloads   *Downloads
 	forms       *Forms
 	runner      runner
 	fitted      atomic.Bool // the keyring is that of the store
 	submitting  sync.Mutex  // of requests that may be duplicates of each other
-
-	mu      sync.Mutex
-	schemas map[graph.Address]*Schema
-	plans   map[string]*frozenPlan // by policy and kinds
-}
-
-// frozenPlan is a plan that requests share, and as they store it.
-type frozenPlan struct {
-	plan *graph.Plan
-	json []byte
-}
-
-// maxPlans bounds the plans that are remembered.
-const maxPlans = 64
-
-// connection is a Connection with what New found out about it.
-type connection struct {
-	Connection
-	dry   DryRunner // nil when the connector has no dry run
-	asker Asker     // nil when a machine answers
+	generations generations
+	updating    chan struct{} // holds a token while the catalogue is updated
+	parsed      parsed
 }
 
 // New checks the whole configuration and returns an engine, or one error that
 // names every fault. It connects to nothing.
 func New(config Config) (*Engine, error) {
-	e := &Engine{schemas: map[graph.Address]*Schema{}, plans: map[string]*frozenPlan{}}
+	e := &Engine{updating: make(chan struct{}, 1)}
 	if err := e.configure(config); err != nil {
 		return nil, err
 	}
@@ -105,41 +83,17 @@ func (e *Engine) Requests() *Requests { return e.requests }
 func (e *Engine) Downloads() *Downloads { return e.downloads }
 
 // Plan works out how a policy is carried out for a request that brings the
-// given kinds of identity, such as "email". It touches no database. A
-// [*graph.FaultError] names every fault; an unknown policy is [ErrNotFound].
-func (e *Engine) Plan(policy string, kinds ...string) (*graph.Plan, error) {
-	p, ok := e.policies[policy]
-	if !ok {
-		return nil, fmt.Errorf("%w: policy %q; the configuration has: %s", ErrNotFound, policy, keysOf(e.policies))
-	}
-	return graph.NewPlan(e.datamap, p, kinds, &graph.PlanOptions{Taxonomy: e.config.Taxonomy})
-}
-
-// freeze returns the plan of a policy for kinds of identity, made once: the
-// same configuration gives the same plan.
-func (e *Engine) freeze(policy string, kinds []string) (*frozenPlan, error) {
-	id := policy + "\x00" + strings.Join(kinds, "\x00")
-	e.mu.Lock()
-	frozen, ok := e.plans[id]
-	e.mu.Unlock()
-	if ok {
-		return frozen, nil
-	}
-	plan, err := e.Plan(policy, kinds...)
+// given kinds of identity, such as "email". It touches no database but the
+// store. A [*graph.FaultError] names every fault; an unknown policy is
+// [ErrNotFound].
+func (e *Engine) Plan(policy string, kinds ...string) (_ *graph.Plan, err error) {
+	defer recovered(&err)
+	g, done, err := e.take(context.Background(), newest)
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(plan)
-	if err != nil {
-		return nil, fmt.Errorf("dsr: encode the plan: %w", err)
-	}
-	frozen = &frozenPlan{plan: plan, json: data}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.plans) < maxPlans {
-		e.plans[id] = frozen
-	}
-	return frozen, nil
+	defer done()
+	return g.plan(policy, kinds)
 }
 
 // Check plans and then asks every database of the plan for its schema, to find
@@ -149,23 +103,28 @@ func (e *Engine) freeze(policy string, kinds []string) (*frozenPlan, error) {
 // row and writes nothing. The error is a [*graph.FaultError] over all faults.
 func (e *Engine) Check(ctx context.Context, policy string, kinds ...string) (err error) {
 	defer recovered(&err)
-	plan, err := e.Plan(policy, kinds...)
+	g, done, err := e.take(ctx, newest)
 	if err != nil {
 		return err
 	}
-	_, _, err = e.rehearse(ctx, plan)
+	defer done()
+	plan, err := g.plan(policy, kinds)
+	if err != nil {
+		return err
+	}
+	_, _, err = g.rehearse(ctx, plan)
 	return err
 }
 
 // rehearse checks a plan and returns a run over it that is none of a request,
 // and the order in which it would erase.
-func (e *Engine) rehearse(ctx context.Context, plan *graph.Plan) (*run, []*step, error) {
-	schemas, err := e.preflight(ctx, plan, true)
+func (g *generation) rehearse(ctx context.Context, plan *graph.Plan) (*run, []*step, error) {
+	schemas, err := g.preflight(ctx, plan, true)
 	if err != nil {
 		return nil, nil, err
 	}
-	r := newRun(e, &Record{ID: "dry-run"})
-	r.plan = plan
+	r := newRun(g.engine, &Record{ID: "dry-run"})
+	r.gen, r.plan = g, plan
 	if err := r.makeSteps(ctx, schemas); err != nil {
 		return nil, nil, err
 	}

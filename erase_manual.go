@@ -54,13 +54,13 @@ func (r *run) tellErasures(ctx context.Context, p *papers) error {
 			continue
 		}
 		out.Targeted, out.Message = 1, "answered by a person, but not confirmed as erased: task "+id
-		kind := "not confirmed as erased"
+		kind, status := "not confirmed as erased", logSkipped
 		if t.confirmed() {
-			kind, out.Masked, out.Message = "erased by a person", 1, "erased by a person"
+			kind, status, out.Masked, out.Message = "erased by a person", logComplete, 1, "erased by a person"
 		}
 		facts = append(facts, fact{kind, map[string]string{"collection": t.Collection.String(), "task": id}})
-		e := s.line(kind, logComplete, graph.Erasure)
-		e.Rows, e.Fields = out.Masked, s.erased()
+		e := s.line(kind, status, graph.Erasure)
+		e.Rows, e.Message, e.Fields = out.Masked, out.Message, s.erased()
 		events = append(events, e)
 	}
 	if len(facts) == 0 {

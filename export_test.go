@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/godsr/dsr/redact"
 )
 
 // BreakSpoolWriter makes the next write to a part of a directory fail.
@@ -14,3 +16,6 @@ func BreakSpoolWriter(t testing.TB, w io.Writer) {
 	require.True(t, ok)
 	require.NoError(t, part.file.Close())
 }
+
+// Patterns are those of the catalogue that are compiled.
+func (e *Engine) Patterns() *redact.Patterns { return e.present().patterns }

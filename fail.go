@@ -26,7 +26,7 @@ func (r *run) fail(ctx context.Context, err error) (*Request, error) {
 	defer cancel()
 	stage := r.record().Stage
 	if !interrupted && !yielded && r.plan != nil {
-		r.engine.forget(r.plan) // a table may have changed
+		r.gen.forget(r.plan) // a table may have changed
 	}
 	if !interrupted && slices.Contains([]Stage{StageCollect, StageDeliver, StageJournal}, stage) {
 		if keepErr := r.keepParts(cleanup); keepErr != nil {

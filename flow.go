@@ -71,7 +71,8 @@ type Flow struct {
 type Duplicates struct {
 	// Window is how far back requests are looked at. Defaults to 365 days.
 	Window time.Duration
-	// Kinds defaults to "email".
+	// Kinds defaults to "email". One that no dataset has is a fault, unless
+	// datasets come from the [Catalogue]: requests are compared all the same.
 	Kinds []string
 }
 
@@ -126,17 +127,17 @@ func (f Flow) withDefaults() Flow {
 }
 
 // flow returns the flow of a policy.
-func (e *Engine) flow(policy string) Flow {
-	if f, ok := e.config.Flows[policy]; ok {
+func (g *generation) flow(policy string) Flow {
+	if f, ok := g.config.Flows[policy]; ok {
 		return f.withDefaults()
 	}
-	return e.config.Flow.withDefaults()
+	return g.config.Flow.withDefaults()
 }
 
 // erases reports whether a policy may erase; one that is not configured here
 // may.
-func (e *Engine) erases(policy string) bool {
-	p, ok := e.policies[policy]
+func (g *generation) erases(policy string) bool {
+	p, ok := g.policies[policy]
 	return !ok || p.Has(graph.Erasure)
 }
 
@@ -152,12 +153,24 @@ func (f Flow) lifecycle(keep Retention, erases bool) lifecycle.Flow {
 	}
 }
 
-func (e *Engine) configureFlows(faults *multierror.Error) *multierror.Error {
+// lifecycle is the flow of a request that begins under a policy.
+func (g *generation) lifecycle(policy string) lifecycle.Flow {
+	flow := g.flow(policy)
+	f, own := flow.lifecycle(g.config.Retention, g.erases(policy)), g.engine.generations.base.flow(policy).PreApproval
+	for _, check := range f.PreApproval {
+		if slices.Contains(g.checks, check) && !slices.Contains(own, check) {
+			f.Removable = append(f.Removable, check)
+		}
+	}
+	return f
+}
+
+func (g *generation) configureFlows(faults *multierror.Error) *multierror.Error {
 	check := func(name string, f Flow) {
 		add := func(format string, args ...any) {
 			faults = multierror.Append(faults, fmt.Errorf("%s: %w", name, fmt.Errorf(format, args...)))
 		}
-		if f.VerifyIdentity && e.config.Notifier == nil {
+		if f.VerifyIdentity && g.config.Notifier == nil {
 			add("VerifyIdentity needs a Notifier that sends the code to the data subject")
 		}
 		var window time.Duration
@@ -175,9 +188,9 @@ func (e *Engine) configureFlows(faults *multierror.Error) *multierror.Error {
 				add("%s is negative", setting.name)
 			}
 		}
-		if f.Duplicates != nil && e.datamap != nil {
+		if f.Duplicates != nil && g.datamap != nil && len(g.config.ConnectionTypes) == 0 {
 			for _, kind := range f.withDefaults().Duplicates.Kinds {
-				if !slices.Contains(e.datamap.IdentityKinds(), kind) {
+				if !g.datasetKind(kind) {
 					add("Duplicates compares identity kind %q, which no dataset has", kind)
 				}
 			}
@@ -187,7 +200,7 @@ func (e *Engine) configureFlows(faults *multierror.Error) *multierror.Error {
 			hooks []Hooking
 		}{{"Before", f.Before}, {"After", f.After}} {
 			for i, h := range phase.hooks {
-				if e.config.Hooks[h.Hook] == nil {
+				if g.config.Hooks[h.Hook] == nil {
 					add("%s names hook %q, which is not in Hooks", phase.name, h.Hook)
 				}
 				if slices.ContainsFunc(phase.hooks[:i], func(o Hooking) bool { return o.Hook == h.Hook }) {
@@ -201,14 +214,14 @@ func (e *Engine) configureFlows(faults *multierror.Error) *multierror.Error {
 			}
 		}
 	}
-	check("Flow", e.config.Flow)
-	for _, policy := range slices.Sorted(maps.Keys(e.config.Flows)) {
-		if e.policies[policy] == nil {
+	check("Flow", g.config.Flow)
+	for _, policy := range slices.Sorted(maps.Keys(g.config.Flows)) {
+		if g.policies[policy] == nil {
 			faults = multierror.Append(faults, fmt.Errorf("Flows has policy %q, which is not among Policies", policy))
 		}
-		check("Flows of policy "+policy, e.config.Flows[policy])
+		check("Flows of policy "+policy, g.config.Flows[policy])
 	}
-	k := e.config.Retention
+	k := g.config.Retention
 	for _, rule := range []struct {
 		name string
 		keep time.Duration

@@ -91,14 +91,16 @@ func TestBulkRefusesWhatSelectsBadly(t *testing.T) {
 	for name, c := range map[string]struct {
 		sel  dsr.Selection
 		want string
+		is   error
 	}{
-		"nothing":        {dsr.Selection{}, empty},
-		"no IDs":         {dsr.Selection{IDs: []string{}}, empty},
-		"only Except":    {dsr.Selection{Except: []string{"r1"}}, empty},
-		"both":           {dsr.Selection{IDs: []string{"r1"}, Filter: &dsr.Filter{}}, both},
-		"IDs and Except": {dsr.Selection{IDs: []string{"r1"}, Except: []string{"r2"}}, both},
-		"a bad filter":   {dsr.Selection{Filter: &dsr.Filter{Status: []dsr.Status{"x"}}}, `dsr: error: filter: there is no status "x"`},
-		"too many":       {dsr.Selection{IDs: many}, "dsr: the selection has more than 10000 requests; narrow it and go on in parts"},
+		"nothing":        {dsr.Selection{}, empty, dsr.ErrEmptyQuery},
+		"no IDs":         {dsr.Selection{IDs: []string{}}, empty, dsr.ErrEmptyQuery},
+		"only Except":    {dsr.Selection{Except: []string{"r1"}}, empty, dsr.ErrEmptyQuery},
+		"everything":     {dsr.Selection{Filter: &dsr.Filter{Deleted: true}}, "dsr: the Filter of the selection may take every request; say which, such as those of a Status", dsr.ErrEmptyQuery},
+		"both":           {dsr.Selection{IDs: []string{"r1"}, Filter: &dsr.Filter{}}, both, nil},
+		"IDs and Except": {dsr.Selection{IDs: []string{"r1"}, Except: []string{"r2"}}, both, nil},
+		"a bad filter":   {dsr.Selection{Filter: &dsr.Filter{Status: []dsr.Status{"x"}}}, `dsr: error: filter: there is no status "x"`, nil},
+		"too many":       {dsr.Selection{IDs: many}, "dsr: the selection has more than 10000 requests; narrow it and go on in parts", dsr.ErrLimit},
 	} {
 		res, err := o.Bulk(t.Context(), c.sel, func(context.Context, string, dsr.By) (*dsr.Request, error) {
 			require.Fail(t, "nothing is done")
@@ -106,6 +108,9 @@ func TestBulkRefusesWhatSelectsBadly(t *testing.T) {
 		}, clerk)
 		require.Nil(t, res, name)
 		require.EqualError(t, err, c.want, name)
+		if c.is != nil {
+			require.ErrorIs(t, err, c.is, name)
+		}
 	}
 	res, err := o.Bulk(t.Context(), dsr.Selection{IDs: append(slices.Repeat([]string{"r1"}, 3), many[:9_999]...)}, o.Approve, clerk)
 	require.NoError(t, err)
@@ -146,6 +151,7 @@ func TestBulkByFilterHasALimit(t *testing.T) {
 			}, clerk)
 			if want != "" {
 				require.EqualError(t, err, want)
+				require.ErrorIs(t, err, dsr.ErrLimit)
 				require.Zero(t, calls.Load())
 				return
 			}
@@ -208,8 +214,9 @@ func TestBulkRefusesWhatSelectsEverything(t *testing.T) {
 		sel  dsr.Selection
 		want string
 	}{
-		"no condition": {dsr.Selection{Filter: &dsr.Filter{Deleted: true, Sort: dsr.TimeDue}}, "dsr: the Filter of the selection would take every request; say which, such as those of a Status"},
-		"empty lists":  {dsr.Selection{Filter: &dsr.Filter{Status: []dsr.Status{}, Identities: dsr.Identities{}, Location: " "}}, "dsr: the Filter of the selection would take every request; say which, such as those of a Status"},
+		"no condition": {dsr.Selection{Filter: &dsr.Filter{Deleted: true, Sort: dsr.TimeDue}}, "dsr: the Filter of the selection may take every request; say which, such as those of a Status"},
+		"parts of IDs": {dsr.Selection{Filter: &dsr.Filter{Text: "r", IDContains: "r"}}, "dsr: the Filter of the selection may take every request; say which, such as those of a Status"},
+		"empty lists":  {dsr.Selection{Filter: &dsr.Filter{Status: []dsr.Status{}, Identities: dsr.Identities{}, Location: " "}}, "dsr: the Filter of the selection may take every request; say which, such as those of a Status"},
 		"a cursor":     {dsr.Selection{Filter: &dsr.Filter{Unfinished: true, Cursor: "x"}}, "dsr: a selection takes all that its Filter finds; leave out Cursor and Page"},
 		"a page":       {dsr.Selection{Filter: &dsr.Filter{Unfinished: true, Page: 2}}, "dsr: a selection takes all that its Filter finds; leave out Cursor and Page"},
 	} {

@@ -153,6 +153,20 @@ func TestHalfErasedPersonsComeFirst(t *testing.T) {
 	_, err = o.Advance(t.Context(), "r2")
 	require.ErrorIs(t, err, dsr.ErrLeased)
 	require.EqualError(t, err, "dsr: the request is being advanced elsewhere: request r1 of the same data subject stopped in the middle of its erasure (paused) and has to be finished first")
+	// Its log says so once, however often and by whom it is looked at.
+	for _, requests := range []*dsr.Requests{o.Requests, newEngine(t, o.config).Requests()} {
+		_, err = requests.Advance(t.Context(), "r2")
+		require.ErrorIs(t, err, dsr.ErrLeased)
+		events, err := requests.Log(t.Context(), "r2", 0, 0)
+		require.NoError(t, err)
+		require.Equal(t, []dsr.Event{
+			{Seq: 1, Time: o.clock.Now(), Kind: "received"},
+			{Seq: 2, Time: o.clock.Now(), Kind: "waits", Status: "retrying", Message: "request r1 of the same data subject stopped in the middle of its erasure (paused) and has to be finished first"},
+		}, events)
+	}
+	const warned = `"msg":"a request waits until another of the same data subject is finished, whose erasure stopped halfway","request":"r2","for":"r1","status":"paused"`
+	require.Equal(t, 2, strings.Count(o.logs.String(), warned), "once by each engine")
+	require.Equal(t, dsr.StatusApproved, get(t, o.engine, "r2").Status)
 	o.done(t, o.Resume, "r1", dsr.StatusInProcessing)
 	o.advanced(t, "r1", dsr.StatusComplete)
 	o.advanced(t, "r2", dsr.StatusComplete)

@@ -159,17 +159,20 @@ func TestOverdue(t *testing.T) {
 	s := submission("access", "ada@example.com")
 	s.RequestedAt = begin.Add(-24 * time.Hour).In(time.FixedZone("x", 3600))
 	require.Equal(t, begin.Add(29*24*time.Hour), o.submitted(t, s).DeadlineAt)
-	overdue := func() []string {
-		page, err := o.List(t.Context(), dsr.Filter{Overdue: true})
-		require.NoError(t, err)
-		return ids(page.Requests)
+	late := func(want bool, why string) {
+		t.Helper()
+		for _, f := range []dsr.Filter{{Overdue: true}, {OnTime: true}} {
+			page, err := o.List(t.Context(), f)
+			require.NoError(t, err)
+			require.Len(t, page.Requests, map[bool]int{true: 1}[f.Overdue == want], why)
+		}
 	}
 	o.clock.add(29 * 24 * time.Hour)
-	require.Empty(t, overdue())
+	late(false, "the deadline is now")
 	o.clock.add(time.Microsecond)
-	require.Equal(t, []string{"r1"}, overdue())
+	late(true, "the deadline has passed")
 	o.done(t, o.Deny, "r1", dsr.StatusDenied)
-	require.Empty(t, overdue(), "an answer is an answer")
+	late(false, "an answer is an answer")
 }
 
 func TestFaultsOfFiltersAreToldAtOnce(t *testing.T) {

@@ -58,7 +58,21 @@ func TestPeopleAndCodesPrintNothing(t *testing.T) {
 	values = append(values, around(by)...)
 	values = append(values, around(dsr.Remark{Time: begin, Action: "denied", Actor: secret, Reason: secret})...)
 	values = append(values, around(dsr.Notice{Kind: dsr.NoticeVerify, RequestID: "r1", Code: code, To: ids, Reason: secret})...)
-	values = append(values, around(dsr.Submission{Policy: "p", Identities: ids, By: by})...)
+	fields := dsr.Fields{"k": {Label: secret, Value: secret}}
+	values = append(values, around(fields)...)
+	values = append(values, around(fields["k"])...)
+	values = append(values, around(dsr.FieldValues{"k": {secret}})...)
+	values = append(values, around(dsr.Filter{Identities: ids, Fields: dsr.FieldValues{"k": {secret}}})...)
+	opened := dsr.Opened{
+		Identities: ids, Fields: fields, Source: secret, Labels: dsr.Labels{"k": secret},
+		Remarks: []dsr.Remark{{Actor: secret}}, Err: errors.New("none"),
+	}
+	values = append(values, around(opened)...)
+	values = append(values, around(opened.Labels)...)
+	values = append(values, around(dsr.Request{ID: "r1", Opened: &opened})...)
+	values = append(values, around(dsr.Submission{
+		Policy: "p", Identities: ids, By: by, Fields: fields, Source: "desk", Labels: dsr.Labels{"k": secret},
+	})...)
 	for name, tell := range tellers() {
 		for _, v := range values {
 			told := tell(v)
@@ -137,7 +151,8 @@ func TestLifeTellsNoSecret(t *testing.T) {
 	codes := map[string]bool{}
 	submit := func() {
 		s := submission("both", "CANARY@example.com")
-		s.By = by
+		s.By, s.Source, s.Labels = by, "CANARY centre", dsr.Labels{"note": "CANARY note"}
+		s.Fields = dsr.Fields{"loyalty": {Label: "CANARY label", Value: []any{"CANARY value", 918273}}}
 		tell(o.Submit(ctx, s))
 		codes[o.code(t)] = true
 	}
@@ -179,9 +194,12 @@ func TestLifeTellsNoSecret(t *testing.T) {
 	identities, err := o.Identities(ctx, "r1")
 	require.NoError(t, err)
 	require.Equal(t, []string{"CANARY@example.com"}, identities["email"])
-	page, err := o.List(ctx, dsr.Filter{Identities: identities, Deleted: true, Total: true})
+	page, err := o.List(ctx, dsr.Filter{
+		Identities: identities, Fields: dsr.FieldValues{"loyalty": {"CANARY value"}}, Deleted: true, Total: true, Open: true,
+	})
 	require.NoError(t, err)
 	require.Len(t, page.Requests, 2)
+	require.Equal(t, "CANARY value", page.Requests[0].Opened.Fields["loyalty"].Value.([]any)[0])
 	for _, id := range []string{"r1", "r2"} {
 		log, err := o.Log(ctx, id, 0, 0)
 		require.NoError(t, err)

@@ -18,12 +18,11 @@ import (
 // for every request whose policy has a rule of the form's action, before
 // anything is queried. What they upload goes into the package as it is.
 //
-// Definitions live in the engine, in memory: those of Config.Forms, and what
-// Create and Define add, which is gone when the process ends. A host that defines
-// forms at run time must keep them and give them to Config.Forms at the next
-// start; requests that wait for one that is missing then keep waiting, and
-// operators are told of each once a start. Processes that share a store must have
-// the same forms.
+// Definitions are those of Config.Forms, and what is defined at run time, which
+// the [Catalogue] keeps and which comes before those of the same key in
+// Config.Forms. Requests that wait for a form that is gone from there keep
+// waiting, and operators are told of each once a start. Another process sees a
+// change when it looks for work, takes on a request, or somebody uploads.
 //
 // An upload does not let a request go on: Resume does. Answers to [Tasks] go on
 // by themselves.
@@ -37,36 +36,71 @@ type Forms struct {
 func (e *Engine) Forms() *Forms { return e.forms }
 
 // Create is Define of a form that there is not yet; [*manual.ExistsError] where
-// there is. It lasts as long as the process; see [Forms].
-func (f *Forms) Create(_ context.Context, form manual.Form) (*manual.Form, error) {
+// there is.
+func (f *Forms) Create(ctx context.Context, form manual.Form) (*manual.Form, error) {
 	made, err := f.checked(form)
 	if err != nil {
 		return nil, err
 	}
+	err = f.update(ctx, func(forms map[string]*FormDefinition) error {
+		if forms[made.Key] != nil {
+			return &manual.ExistsError{Key: made.Key}
+		}
+		forms[made.Key] = &FormDefinition{Form: *cloneForm(made)}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return cloneForm(made), nil
+}
+
+// update changes the forms in the catalogue.
+func (f *Forms) update(ctx context.Context, edit func(map[string]*FormDefinition) error) error {
+	_, err := f.engine.Catalogue().Update(ctx, func(d *Definitions) error { return edit(d.Forms) })
+	return err
+}
+
+// refresh takes over what another process, or one before this, defined.
+func (f *Forms) refresh(ctx context.Context) error {
+	_, done, err := f.engine.take(ctx, newest)
+	if err != nil {
+		return err
+	}
+	done()
+	return nil
+}
+
+// replace takes over the forms of a generation.
+func (f *Forms) replace(g *generation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.forms[made.Key] != nil {
-		return nil, &manual.ExistsError{Key: made.Key}
-	}
-	f.forms[made.Key] = made
-	return cloneForm(made), nil
+	f.forms = maps.Clone(g.forms)
 }
 
 // Define adds a form, or replaces the one of the same key, and returns it as it
 // is kept: with derived labels. Requests that wait for it have to be answered
 // by what it asks for now; where it is not asked for any more, it is as with
-// Disable. It lasts as long as the process; see [Forms]. A [*manual.FaultError]
-// names every fault.
+// Disable. A [*manual.FaultError] names every fault.
 func (f *Forms) Define(ctx context.Context, form manual.Form) (*manual.Form, error) {
 	made, err := f.checked(form)
 	if err != nil {
 		return nil, err
 	}
-	f.mu.Lock()
-	before := f.forms[made.Key]
-	f.forms[made.Key] = made
-	f.mu.Unlock()
-	if before == nil {
+	replaced := false
+	err = f.update(ctx, func(forms map[string]*FormDefinition) error {
+		def := forms[made.Key]
+		if replaced = def != nil; !replaced {
+			def = &FormDefinition{}
+			forms[made.Key] = def
+		}
+		def.Form = *cloneForm(made)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !replaced {
 		return cloneForm(made), nil
 	}
 	return cloneForm(made), f.letGo(ctx, made.Key)
@@ -110,16 +144,16 @@ func (f *Forms) List() []*manual.Form {
 // Requests that wait for it alone go on; those that wait for others too, wait
 // for those. Where some could not be told, calling it again tells them.
 func (f *Forms) Disable(ctx context.Context, key string, disabled bool) error {
-	f.mu.Lock()
-	form := f.forms[key]
-	if form == nil {
-		f.mu.Unlock()
-		return &manual.NoFormError{Key: key}
+	err := f.update(ctx, func(forms map[string]*FormDefinition) error {
+		if forms[key] == nil {
+			return &manual.NoFormError{Key: key}
+		}
+		forms[key].Disabled = disabled
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	changed := cloneForm(form)
-	changed.Disabled = disabled
-	f.forms[key] = changed
-	f.mu.Unlock()
 	if disabled {
 		return f.letGo(ctx, key)
 	}
@@ -131,12 +165,17 @@ func (f *Forms) Disable(ctx context.Context, key string, disabled bool) error {
 // [*manual.NoFormError], but lets go what still waits for it, as for one that
 // left Config.Forms.
 func (f *Forms) Delete(ctx context.Context, key string) error {
-	f.mu.Lock()
-	_, ok := f.forms[key]
-	delete(f.forms, key)
-	f.mu.Unlock()
-	err := f.letGo(ctx, key)
-	if !ok {
+	there := false
+	err := f.update(ctx, func(forms map[string]*FormDefinition) error {
+		there = forms[key] != nil
+		delete(forms, key)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = f.letGo(ctx, key)
+	if !there {
 		err = errors.Join(&manual.NoFormError{Key: key}, err)
 	}
 	return err
@@ -167,6 +206,9 @@ func (f *Forms) name(key string) string {
 // for any more.
 func (f *Forms) letGo(ctx context.Context, key string) error {
 	e := f.engine
+	if err := f.refresh(ctx); err != nil {
+		return fmt.Errorf("dsr: let the requests go that wait for form %q: %w", key, err)
+	}
 	ours := func(await string) bool {
 		of, isForm := strings.CutPrefix(await, "form:")
 		action, form, _ := strings.Cut(of, "/")

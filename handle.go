@@ -98,6 +98,7 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 	defer cancel()
 	now := e.now()
 	ch := MessageChange{Message: m}
+	var failed *letterCall // a call that failed now
 	log := e.config.Logger.With("request", m.RequestID, "message", m.ID, "kind", string(l.Kind))
 	if l.Notice != nil {
 		log = log.With("notice", string(l.Notice.Kind))
@@ -119,13 +120,22 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 	case interrupted:
 		ch.Message.DueAt = now
 	default:
-		if l.Tries++; l.Since.IsZero() {
+		ended := l.Hook != nil && l.Hook.Ended
+		if !ended {
+			l.Tries++
+		}
+		if l.Since.IsZero() {
 			l.Since = now
 		}
 		l.Failure = reasonOf(err)
 		if l.Kind == letterDigest || !errors.Is(err, ErrRejected) && now.Sub(l.Since) < e.config.Retry.GiveUp {
 			ch.Message.DueAt = now.Add(e.config.Retry.pause(l.Tries - 1)).Truncate(time.Microsecond)
 			log.WarnContext(ctx, "notice not sent", "reason", l.Failure, "again", ch.Message.DueAt)
+			failed = l.Hook
+			break
+		}
+		if failed = l.Hook; ended {
+			ch.Message.DueAt = never
 			break
 		}
 		log.ErrorContext(ctx, "a message was not taken and will not be sent again by itself", "reason", l.Failure)
@@ -142,6 +152,15 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 		done.also = append(done.also, e.parked(&m, l, errors.Is(err, ErrRejected))...)
 	}
 	ch.ExpectVersion, ch.Message.Version = m.Version, m.Version+1
+	if failed != nil {
+		told, later := e.saveHookFailure(ctx, ch, l, done.also)
+		switch {
+		case told:
+			return nil
+		case later && ch.Message.DueAt.Equal(never):
+			failed.Ended, ch.Message.DueAt = true, now.Add(e.config.Lease).Truncate(time.Microsecond)
+		}
+	}
 	if err := l.into(&ch.Message); err != nil {
 		return err
 	}
@@ -149,7 +168,9 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 	if errors.Is(save, ErrConflict) || errors.Is(save, ErrNotFound) {
 		return nil // its request is gone, or somebody has edited it
 	}
-	e.wakeOutbox()
+	if !ch.Remove || len(done.also) > 0 {
+		e.wakeOutbox()
+	}
 	return save
 }
 
@@ -296,7 +317,12 @@ func (e *Engine) links(ctx context.Context, m *Message, l *letter, secret *lette
 	}
 	secret.Links = nil
 	for _, p := range res.Packages {
-		if dest := e.config.Destinations[p.Destination].Storage; dest == nil || !opens(dest) && !links(dest) {
+		dest, done, err := e.destinationOf(ctx, rec.catalogue(), p.Destination)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		done()
+		if dest == nil || !opens(dest) && !links(dest) {
 			continue // the host brings it there in another way
 		}
 		token, expires, err := e.downloads.Link(ctx, rec.ID, p.Rule, nil)

@@ -22,7 +22,8 @@ type Hook interface {
 	// again with growing pauses, up to Retry.GiveUp. Any other, and a panic,
 	// stops the request of a two-way hook with [StatusError], until
 	// [Requests.Retry]; a call that nothing waits for, or that approves,
-	// stays in the outbox until [Messages.Retry], and operators are told.
+	// stays in the outbox until [Messages.Retry], and operators are told, as
+	// are the request's log and the audit trail.
 	// Errors must hold nothing personal.
 	Call(ctx context.Context, c *HookCall) (*HookAnswer, error)
 }
@@ -57,7 +58,8 @@ type HookCall struct {
 	Hook   string
 	Phase  HookPhase
 	TwoWay bool
-	// Request is as lists show it, at the time of the call.
+	// Request is as lists show it, at the time of the call, with what is
+	// sealed of it in Request.Opened.
 	Request *Request
 	Actions []graph.Action
 	// Identities of the data subject.

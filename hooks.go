@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/lifecycle"
 )
 
@@ -32,7 +34,7 @@ func awaitHook(key string) string { return "hook:" + key }
 // callHooks calls the hooks of a phase, in their order, each once. Those that
 // nothing waits for go into the outbox.
 func (r *run) callHooks(ctx context.Context, phase HookPhase) (waits bool, err error) {
-	flow := r.engine.flow(r.record().Policy)
+	flow := r.gen.flow(r.record().Policy)
 	hooks := flow.Before
 	if phase == HookAfter {
 		hooks = flow.After
@@ -86,20 +88,22 @@ func (r *run) askHook(ctx context.Context, h Hooking, phase HookPhase) (halted b
 	if err != nil {
 		return false, err
 	}
-	ids, err := r.identities(ctx)
+	opened, err := r.opened(ctx)
 	if err != nil {
 		return false, err
 	}
+	ids := copied(opened.Identities)
 	call := &HookCall{
 		ID: hookCallID(rec.ID, state.Round, phase, h.Hook), Hook: h.Hook, Phase: phase, TwoWay: true,
 		Request: rec.show(&results{}), Actions: slices.Clone(rec.Actions), Identities: ids,
 	}
+	call.Request.Opened = opened
 	if phase == HookBefore {
 		if call.Token, err = r.engine.hookToken(ctx, rec.ID, h.Hook, phase, state.Round); err != nil {
 			return false, err
 		}
 	}
-	answer, err := r.engine.callHook(ctx, call)
+	answer, err := r.gen.callHook(ctx, call)
 	if err != nil {
 		return false, fmt.Errorf("%s hook %q: %w", phase, h.Hook, err)
 	}
@@ -111,7 +115,7 @@ func (r *run) askHook(ctx context.Context, h Hooking, phase HookPhase) (halted b
 	case answer.Eligible != nil:
 		return false, fmt.Errorf("%s hook %q: it answers whether the request is eligible, which only pre-approval asks", phase, h.Hook)
 	default:
-		if out.Identities, err = r.engine.checkDerived(rec.Policy, ids, answer.Identities); err != nil {
+		if answer.Identities, out.Identities, err = r.gen.checkDerived(rec.Policy, ids, answer.Identities); err != nil {
 			return false, fmt.Errorf("%s hook %q: %w", phase, h.Hook, err)
 		}
 	}
@@ -166,39 +170,88 @@ func (r *run) keepAnswer(ctx context.Context, d *draft, out HookOutcome, ids Ide
 	return err
 }
 
-// checkDerived checks identities that a hook adds, and counts those that are
-// new. Kinds that no dataset has are fine: vendors and notices may use them.
-// What is no plain kind may be a person's, and is not quoted.
-func (e *Engine) checkDerived(policy string, had, more Identities) (int, error) {
+// checkDerived checks identities that a hook adds, brings them into their normal
+// form, and counts those that are new. Kinds that no dataset has are fine: vendors
+// and notices may use them. What is no plain kind may be a person's, and is not
+// quoted.
+func (g *generation) checkDerived(policy string, had, more Identities) (Identities, int, error) {
+	if max(len(more), more.count()) > maxIdentities { // before they are worked on
+		return nil, 0, fmt.Errorf("it answers with more than %d identities", maxIdentities)
+	}
 	for kind := range more {
-		if _, known := e.kinds[kind]; !known && !plainKey(kind) && had[kind] == nil && !e.datasetKind(kind) {
-			return 0, errors.New("it answers with a kind of identity that no dataset has, and that is not made of 1 to 64 letters, digits, dots, dashes and underscores")
+		if _, known := g.engine.kinds[kind]; !known && !plainKey(kind) && had[kind] == nil && !g.datasetKind(kind) {
+			return nil, 0, errors.New("it answers with a kind of identity that no dataset has, and that is not made of 1 to 64 letters, digits, dots, dashes and underscores")
 		}
 	}
-	s := Submission{Policy: policy, Identities: merged(had, more)}
+	s := Submission{Policy: policy, Identities: merged(had, more)} // all of them: stores look for maxIdentities at once
 	if err := s.check(); err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	return s.Identities.count() - merged(had, nil).count(), nil
+	more, err := g.engine.normal(more)
+	if err != nil {
+		return nil, 0, err
+	}
+	return more, unseen(had, more).count(), nil
 }
 
-func (e *Engine) datasetKind(kind string) bool {
-	return e.datamap != nil && slices.Contains(e.datamap.IdentityKinds(), kind)
+// normal brings identities into the form in which they are submitted.
+func (e *Engine) normal(ids Identities) (Identities, error) {
+	ids = copied(ids)
+	var faults graph.Diagnostics
+	for _, kind := range ids.Kinds() {
+		normal := e.kinds[kind].Normal
+		if normal == nil {
+			continue
+		}
+		for i, v := range ids[kind] {
+			v, err := normal(v)
+			if err == nil && strings.TrimSpace(v) == "" {
+				err = errors.New("a value is empty")
+			}
+			if err != nil {
+				faults = append(faults, graph.Diagnostic{Severity: graph.Error, Subject: "identity " + kind, Message: err.Error()})
+				continue
+			}
+			ids[kind][i] = v
+		}
+	}
+	return ids, faults.Err()
+}
+
+// datasetKind reports whether a dataset has a kind of identity. One that takes
+// any has those of plain names: others may be a person's, and plans are not
+// sealed.
+func (g *generation) datasetKind(kind string) bool {
+	return g.datamap != nil && (slices.Contains(g.datamap.IdentityKinds(), kind) || g.datamap.TakesAnyIdentity() && plainKey(kind))
 }
 
 // merged adds identities that are not there yet.
 func merged(had, more Identities) Identities {
-	all := Identities{}
-	for _, ids := range []Identities{had, more} {
-		for kind, values := range ids {
-			for _, v := range values {
-				if !slices.Contains(all[kind], v) {
-					all[kind] = append(all[kind], v)
-				}
+	all := unseen(nil, had)
+	for kind, values := range unseen(had, more) {
+		all[kind] = append(all[kind], values...)
+	}
+	return all
+}
+
+// unseen are identities that are not there yet, each once. There may be many.
+func unseen(had, more Identities) Identities {
+	type identity struct{ kind, value string }
+	seen, fresh := map[identity]bool{}, Identities{}
+	for kind, values := range had {
+		for _, v := range values {
+			seen[identity{kind, v}] = true
+		}
+	}
+	for kind, values := range more {
+		for _, v := range values {
+			if !seen[identity{kind, v}] {
+				seen[identity{kind, v}] = true
+				fresh[kind] = append(fresh[kind], v)
 			}
 		}
 	}
-	return all
+	return fresh
 }
 
 // addIdentities seals the request's identities anew, with more, and makes those
@@ -208,23 +261,8 @@ func (d *draft) addIdentities(ctx context.Context, more Identities) error {
 	if err != nil {
 		return err
 	}
-	derived := merged(sub.Derived, more)
-	for kind, values := range derived {
-		derived[kind] = slices.DeleteFunc(values, func(v string) bool { return slices.Contains(sub.Identities[kind], v) })
-		if len(derived[kind]) == 0 {
-			delete(derived, kind)
-		}
-	}
-	sub.Derived = derived
+	sub.Derived = unseen(sub.Identities, merged(sub.Derived, more))
 	return d.engine.resealSubject(ctx, &d.Record, sub)
-}
-
-// planned are the kinds of identity to plan with. Those that a hook added count
-// where a dataset has them; those of a submission must.
-func (e *Engine) planned(sub *subject) []string {
-	return slices.DeleteFunc(sub.all().Kinds(), func(kind string) bool {
-		return sub.Identities[kind] == nil && !e.datasetKind(kind)
-	})
 }
 
 func (ids Identities) count() int {

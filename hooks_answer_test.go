@@ -63,9 +63,13 @@ func TestHookAddsIdentities(t *testing.T) {
 // the answer is kept, and Retry asks again under the same ID.
 func TestAnswersThatAreRefused(t *testing.T) {
 	t.Parallel()
-	many := make([]string, 1001)
+	many := make([]string, 1000) // with the one of the submission too many
 	for i := range many {
 		many[i] = fmt.Sprint("v", i)
+	}
+	again, kinds := slices.Repeat([]string{"ada@example.com"}, 1001), dsr.Identities{}
+	for i := range 1001 {
+		kinds[fmt.Sprint("kind", i)] = []string{}
 	}
 	tests := []struct {
 		name   string
@@ -77,6 +81,8 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		{"long value", dsr.HookAnswer{Identities: dsr.Identities{"email": {strings.Repeat("x", 1001)}}}, nil, "dsr: error: identity email: a value has more than 1000 bytes"},
 		{"no text", dsr.HookAnswer{Identities: dsr.Identities{"email": {"\xff"}}}, nil, "dsr: error: identity email: a value is not valid UTF-8 text"},
 		{"too many", dsr.HookAnswer{Identities: dsr.Identities{"email": many}}, nil, "dsr: error: submission: it has more than 1000 identities"},
+		{"one too often", dsr.HookAnswer{Identities: dsr.Identities{"email": again}}, nil, "it answers with more than 1000 identities"},
+		{"too many kinds", dsr.HookAnswer{Identities: kinds}, nil, "it answers with more than 1000 identities"},
 		{"a person for a kind", dsr.HookAnswer{Identities: dsr.Identities{"bob@example.com": {"x"}}}, nil, "it answers with a kind of identity that no dataset has, and that is not made of 1 to 64 letters, digits, dots, dashes and underscores"},
 		{"no kind", dsr.HookAnswer{Identities: dsr.Identities{"": {"x"}}}, nil, "it answers with a kind of identity that no dataset has, and that is not made of 1 to 64 letters, digits, dots, dashes and underscores"},
 		{"eligible", dsr.HookAnswer{Eligible: no()}, nil, "it answers whether the request is eligible, which only pre-approval asks"},
@@ -316,4 +322,29 @@ func TestAddedIdentityOfARequestAtWork(t *testing.T) {
 	req = o.advanced(t, "r3", dsr.StatusComplete)
 	require.Len(t, hooks.ids("crm"), calls, "its answer is kept")
 	require.Equal(t, int64(2), outcome(t, req, "shop:customers").Rows)
+}
+
+// A hook is told what is sealed of the request, by both ways, and what it does to
+// that changes nothing.
+func TestHooksAreToldWhatIsSealed(t *testing.T) {
+	t.Parallel()
+	o, hooks := hooking(t, dsr.Flow{
+		PreApproval: []string{"fraud"}, Before: []dsr.Hooking{{Hook: "crm", TwoWay: true}, {Hook: "late", TwoWay: true}},
+	}, nil)
+	hooks.answer("fraud", dsr.HookAnswer{Eligible: yes()})
+	hooks.does("crm", func(_ context.Context, c *dsr.HookCall) (*dsr.HookAnswer, error) {
+		clear(c.Request.Opened.Identities)
+		return &dsr.HookAnswer{Identities: dsr.Identities{"loyalty_no": {"L-4711"}, "email": {"ada@example.com"}}}, nil
+	})
+	s := submission("access", "ada@example.com")
+	s.By, s.Source = dsr.By{Actor: "desk"}, "Privacy Center"
+	o.submitted(t, s)
+	o.advanced(t, "r1", dsr.StatusComplete)
+	calls := hooks.list()
+	require.Len(t, calls, 3)
+	for _, c := range calls {
+		require.Equal(t, "desk", c.Request.Opened.Last("received").Actor, c.Hook)
+		require.Equal(t, "Privacy Center", c.Request.Opened.Source, c.Hook)
+	}
+	require.Equal(t, dsr.Identities{"loyalty_no": {"L-4711"}, "email": {"ada@example.com"}}, calls[2].Identities, "a value that was there is not there twice")
 }

@@ -25,6 +25,10 @@ type letterCall struct {
 	// Until is when the token of a call has expired that is to be answered
 	// later. Then operators are told.
 	Until time.Time `json:"until,omitzero"`
+	// Told says that the request's log tells of a failure that passes. Ended
+	// is a call that is not made again, of which the request is yet to be told.
+	Told  bool `json:"told,omitempty"`
+	Ended bool `json:"ended,omitempty"`
 }
 
 // awaited reports whether a request still waits for the answer of a call.
@@ -69,8 +73,11 @@ func (e *hookError) Unwrap() error {
 // callHook calls a hook of the configuration, and waits for it for a while, even
 // for one that does not look at its context. An answer without error is never
 // nil.
-func (e *Engine) callHook(ctx context.Context, c *HookCall) (*HookAnswer, error) {
-	hook := e.config.Hooks[c.Hook]
+func (g *generation) callHook(ctx context.Context, c *HookCall) (*HookAnswer, error) {
+	hook := g.config.Hooks[c.Hook]
+	if reason := g.lacking[lackingHook(c.Hook)]; hook == nil && reason != nil {
+		return nil, &hookError{text: "it cannot be called: " + reason.Error(), passing: passing(reason)}
+	}
 	if hook == nil {
 		return nil, &hookError{text: "it is not in Config.Hooks any more"}
 	}
@@ -132,8 +139,16 @@ func (d *draft) postHook(ctx context.Context, key string, phase HookPhase, until
 // askApproval puts the hooks among the pre-approval checks into the outbox, of a
 // request that begins to wait for them. Other checks are up to the host.
 func (d *draft) askApproval(ctx context.Context) error {
+	if len(d.state.Flow.PreApproval) == 0 {
+		return nil
+	}
+	g, done, err := d.engine.take(ctx, newest)
+	if err != nil {
+		return err
+	}
+	defer done()
 	for _, check := range d.state.Flow.PreApproval {
-		if d.engine.config.Hooks[check] == nil {
+		if g.config.Hooks[check] == nil {
 			continue
 		}
 		d.event(Event{Kind: "hook told", Message: string(HookPreApproval) + " hook " + check})
@@ -152,25 +167,33 @@ func (e *Engine) callFromOutbox(ctx context.Context, m *Message, l *letter, rec 
 	switch {
 	case !rec.DeletedAt.IsZero(), (approving || !until.IsZero()) && !l.Hook.awaited(rec):
 		return done, errOutdated
+	case l.Hook.Ended:
+		return done, fmt.Errorf("%w: %w", ErrRejected, &hookError{text: l.Failure})
 	case !until.IsZero() && !e.now().Before(until):
 		return handled{also: e.tellOfHook(m, l, "has not answered, and its token has expired")}, nil
 	case !until.IsZero() && !approving:
 		return handled{again: until}, nil
 	}
-	ids, err := newRun(e, rec).identities(ctx)
+	opened, err := e.open(ctx, rec)
 	if err != nil {
 		return done, err
 	}
+	g, release, err := e.take(ctx, rec.catalogue())
+	if err != nil {
+		return done, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	defer release()
 	call := &HookCall{
 		ID: m.ID, Hook: l.Hook.Hook, Phase: l.Hook.Phase, TwoWay: approving,
-		Request: rec.show(&results{}), Actions: slices.Clone(rec.Actions), Identities: ids,
+		Request: rec.show(&results{}), Actions: slices.Clone(rec.Actions), Identities: opened.Identities,
 	}
+	call.Request.Opened = opened
 	if approving {
 		if call.Token, err = e.hookToken(ctx, rec.ID, l.Hook.Hook, HookPreApproval, l.Hook.Round); err != nil {
 			return done, err
 		}
 	}
-	answer, err := e.callHook(ctx, call)
+	answer, err := g.callHook(ctx, call)
 	var failed *hookError
 	switch {
 	case errors.As(err, &failed) && !failed.passing:

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/lifecycle"
 )
 
@@ -50,6 +51,15 @@ func (e *Engine) openHookToken(ctx context.Context, token, requestID string, pha
 		return nil, fmt.Errorf("%w: it is that of another request", ErrToken)
 	}
 	return &t, nil
+}
+
+// CheckToken tells whether a token is one of a hook's call for the request in
+// that phase, [ErrToken] where not, before anything else of an answer is looked
+// at. Whether the request still waits for it is told by [Requests.ResumeWith] and
+// [Requests.PreApproveWith], which check the token as well.
+func (r *Requests) CheckToken(ctx context.Context, id, token string, phase HookPhase) error {
+	_, err := r.engine.openHookToken(ctx, token, id, phase)
+	return err
 }
 
 // errOldRound: the token is from before the request was submitted again.
@@ -99,7 +109,17 @@ func (d *draft) derive(ctx context.Context, t *hookToken, identities Identities)
 	if err != nil {
 		return 0, err
 	}
-	if added, err = d.engine.checkDerived(d.Record.Policy, had, identities); err != nil || added == 0 {
+	g, done, err := d.engine.take(ctx, d.Record.catalogue())
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	identities, added, err = g.checkDerived(d.Record.Policy, had, identities)
+	var faults *graph.FaultError
+	if err != nil && !errors.As(err, &faults) {
+		return 0, graph.Diagnostics{{Severity: graph.Error, Subject: "identities", Message: err.Error()}}.Err()
+	}
+	if err != nil || added == 0 {
 		return 0, err
 	}
 	if err := d.addIdentities(ctx, identities); err != nil {

@@ -70,9 +70,12 @@ func TestTokensThatAreRefused(t *testing.T) {
 		require.ErrorIs(t, err, dsr.ErrToken, name)
 		_, err = o.PreApproveWith(t.Context(), test.id, test.token, true)
 		require.ErrorIs(t, err, dsr.ErrToken, name)
+		require.EqualError(t, o.CheckToken(t.Context(), test.id, test.token, dsr.HookBefore), "dsr: the token is not valid: "+test.want, name)
 	}
 	_, err = o.PreApproveWith(t.Context(), "r2", token, true)
 	require.EqualError(t, err, "dsr: the token is not valid: it is no token for this", "of another phase")
+	require.ErrorIs(t, o.CheckToken(t.Context(), "r2", token, dsr.HookPreApproval), dsr.ErrToken)
+	require.NoError(t, o.CheckToken(t.Context(), "r2", token, dsr.HookBefore))
 	o.requireStatus(t, "r1", dsr.StatusPaused)
 	o.requireStatus(t, "r2", dsr.StatusPaused)
 	require.Equal(t, dsr.Identities{"email": {"ada@example.com"}}, o.identities(t, "r2"))

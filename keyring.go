@@ -7,7 +7,8 @@ import (
 // Keyring wraps the keys of requests. The engine makes a fresh key for every
 // purpose of every request and stores it wrapped only; whoever lacks the
 // keyring can open nothing, and forgetting one wrapped key forgets just what
-// it sealed.
+// it sealed. Errors are logged as they are: they must hold no key, and nothing
+// personal.
 type Keyring interface {
 	// Wrap encrypts a key, bound to its context (request and purpose).
 	Wrap(ctx context.Context, key, bound []byte) ([]byte, error)

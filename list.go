@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"maps"
 	"math"
 	"slices"
@@ -18,8 +19,8 @@ import (
 )
 
 // Filter selects and sorts requests. Zero fields select everything but deleted
-// requests. Nothing in it searches people but Identities, whose values have to
-// be given exactly.
+// requests. Nothing in it searches people but Identities and Fields, whose values
+// have to be given exactly, and are 1,000 together at most.
 type Filter struct {
 	// Status, Policies and Actions select requests that have one of those
 	// given.
@@ -28,6 +29,9 @@ type Filter struct {
 	Actions  []graph.Action
 	// Identities select requests that have one of the values.
 	Identities Identities
+	// Fields select requests whose submission had one of the values, in the
+	// field of that key: to the byte, and with regard to case.
+	Fields FieldValues
 	// ExternalID selects that very one, ExternalPrefix those that begin so,
 	// without regard to case.
 	ExternalID     string
@@ -35,12 +39,17 @@ type Filter struct {
 	// Text selects requests whose ID or external ID holds it, without regard
 	// to case. It is slow among many requests.
 	Text string
+	// IDContains selects requests whose ID holds it, without regard to case.
+	// It is slow among many requests.
+	IDContains string
 	// Location selects that place and, for a country, all within it.
 	Location string
 	// Times select requests by when something happened.
 	Times map[TimeField]TimeRange
 	// Overdue selects unfinished requests past their deadline.
 	Overdue bool
+	// OnTime leaves those out.
+	OnTime bool
 	// Unfinished leaves out what is complete, denied or canceled.
 	Unfinished bool
 	// Deleted selects deleted requests as well.
@@ -58,7 +67,22 @@ type Filter struct {
 	Size int
 	// Total asks for the number of requests on all pages.
 	Total bool
+	// Open opens what is sealed of each request of the page into its Opened.
+	// The store reads the keys with the page; the keyring unwraps one for each
+	// request, eight at a time.
+	Open bool
 }
+
+// Format implements [fmt.Formatter] for every verb without showing an identity
+// or the value of a field.
+func (f Filter) Format(s fmt.State, _ rune) {
+	fmt.Fprintf(s, "{Status:%s Policies:%s Actions:%s Identities:%s Fields:%s ExternalID:%s ExternalPrefix:%s Text:%s IDContains:%s Location:%s Times:%v}",
+		f.Status, f.Policies, f.Actions, redacted, redacted, f.ExternalID, f.ExternalPrefix, f.Text, f.IDContains, f.Location, f.Times)
+}
+
+// LogValue implements [slog.LogValuer] without showing an identity or the value
+// of a field.
+func (f Filter) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(f)) }
 
 // Page is a part of a list.
 type Page struct {
@@ -80,7 +104,7 @@ func (r *Requests) List(ctx context.Context, f Filter) (*Page, error) {
 	q.Limit++ // to see whether there are more
 	page := &Page{}
 	if f.Total {
-		if page.Total, err = r.engine.config.Store.CountRequests(ctx, q); err != nil {
+		if page.Total, err = r.count(ctx, q); err != nil {
 			return nil, err
 		}
 	}
@@ -92,8 +116,8 @@ func (r *Requests) List(ctx context.Context, f Filter) (*Page, error) {
 		recs = recs[:size]
 		page.Next = encodeCursor(q.Sort, q.Descending, recs[size-1])
 	}
-	for _, rec := range recs {
-		page.Requests = append(page.Requests, rec.request())
+	if page.Requests, err = r.engine.requestsOf(ctx, recs, f.Open); err != nil {
+		return nil, err
 	}
 	return page, nil
 }
@@ -104,7 +128,16 @@ func (r *Requests) Count(ctx context.Context, f Filter) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return r.engine.config.Store.CountRequests(ctx, q)
+	return r.count(ctx, q)
+}
+
+// count counts what a query selects. Stores read every entry of an index for
+// that, so those who ask at the same time share the answer.
+func (r *Requests) count(ctx context.Context, q RecordQuery) (int64, error) {
+	q.Sort, q.Descending, q.After, q.Offset, q.Limit, q.Keys = "", false, nil, 0, 0, false
+	return r.counts.Do(ctx, fmt.Sprintf("%#v", q), func(ctx context.Context) (int64, error) {
+		return r.engine.config.Store.CountRequests(ctx, q)
+	})
 }
 
 // All goes through the requests that the filter selects, page by page, so that
@@ -117,13 +150,19 @@ func (r *Requests) All(ctx context.Context, f Filter) iter.Seq2[*Request, error]
 			yield(nil, err)
 			return
 		}
-		for rec, err := range r.engine.records(ctx, q) {
+		for recs, err := range r.engine.pages(ctx, q) {
+			var reqs []*Request
+			if err == nil {
+				reqs, err = r.engine.requestsOf(ctx, recs, f.Open)
+			}
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if !yield(rec.request(), nil) {
-				return
+			for _, req := range reqs {
+				if !yield(req, nil) {
+					return
+				}
 			}
 		}
 	}
@@ -142,6 +181,23 @@ func (r *Requests) FindByIdentity(ctx context.Context, kind, value string) ([]*R
 // records goes through the records of a query, whatever their number.
 func (e *Engine) records(ctx context.Context, q RecordQuery) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
+		for page, err := range e.pages(ctx, q) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, rec := range page {
+				if !yield(rec, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// pages goes through the records of a query page by page.
+func (e *Engine) pages(ctx context.Context, q RecordQuery) iter.Seq2[[]*Record, error] {
+	return func(yield func([]*Record, error) bool) {
 		if q.Limit <= 0 {
 			q.Limit = 500
 		}
@@ -154,12 +210,7 @@ func (e *Engine) records(ctx context.Context, q RecordQuery) iter.Seq2[*Record, 
 				yield(nil, fmt.Errorf("dsr: list requests: %w", err))
 				return
 			}
-			for _, rec := range page {
-				if !yield(rec, nil) {
-					return
-				}
-			}
-			if len(page) < q.Limit {
+			if !yield(page, nil) || len(page) < q.Limit {
 				return
 			}
 			last := page[len(page)-1]
@@ -175,8 +226,8 @@ func (r *Requests) query(ctx context.Context, f *Filter) (q RecordQuery, err err
 	}
 	q = RecordQuery{
 		Status: f.Status, Policies: f.Policies, Actions: f.Actions,
-		ExternalID: f.ExternalID, ExternalPrefix: f.ExternalPrefix, Text: f.Text, Location: strings.ToUpper(strings.TrimSpace(f.Location)),
-		Times: f.Times, Unfinished: f.Unfinished || f.Overdue, Deleted: f.Deleted,
+		ExternalID: f.ExternalID, ExternalPrefix: f.ExternalPrefix, Text: f.Text, IDContains: f.IDContains, Location: strings.ToUpper(strings.TrimSpace(f.Location)),
+		Times: f.Times, Unfinished: f.Unfinished || f.Overdue, Deleted: f.Deleted, Keys: f.Open,
 		Sort: f.Sort, Descending: f.Descending, Limit: f.Size,
 	}
 	if q.Sort == "" {
@@ -187,6 +238,9 @@ func (r *Requests) query(ctx context.Context, f *Filter) (q RecordQuery, err err
 	}
 	if f.Page > 1 {
 		q.Offset = (f.Page - 1) * q.Limit
+	}
+	if f.OnTime {
+		q.OnTime = r.engine.now()
 	}
 	if f.Overdue {
 		now, times := r.engine.config.Clock(), map[TimeField]TimeRange{}
@@ -213,14 +267,28 @@ func (r *Requests) query(ctx context.Context, f *Filter) (q RecordQuery, err err
 			q.Lookup = append(q.Lookup, hash)
 		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(f.Fields)) {
+		for _, text := range f.Fields[key] {
+			hash, err := r.engine.fieldLookup(ctx, key, text)
+			if err != nil {
+				return q, err
+			}
+			q.Also = append(q.Also, hash)
+		}
+	}
 	return q, nil
 }
 
-// everything reports whether the filter leaves no request out, but deleted ones.
+// everything reports whether the filter may leave no request out, but deleted ones
+// and those that are overdue, which are few. All IDs may hold a text.
 func (f *Filter) everything() bool {
-	return len(f.Status)+len(f.Policies)+len(f.Actions)+len(f.Identities)+len(f.Times) == 0 &&
-		f.ExternalID+f.ExternalPrefix+f.Text+strings.TrimSpace(f.Location) == "" && !f.Overdue && !f.Unfinished
+	return len(f.Status)+len(f.Policies)+len(f.Actions)+len(f.Identities)+len(f.Fields)+len(f.Times) == 0 &&
+		f.ExternalID+f.ExternalPrefix+strings.TrimSpace(f.Location) == "" && !f.Overdue && !f.Unfinished
 }
+
+// maxFilterValues is how many values a filter looks for: each is hashed by the
+// keyring, and stores have a limit too.
+const maxFilterValues = 1000
 
 func (f *Filter) check() error {
 	var faults graph.Diagnostics
@@ -253,9 +321,23 @@ func (f *Filter) check() error {
 	if !validLocation(f.Location) {
 		fault("its location is no country by ISO 3166-1 of two letters, nor a part of one by ISO 3166-2")
 	}
+	values := f.Identities.count()
+	for _, list := range f.Fields {
+		values += len(list)
+	}
+	if values > maxFilterValues {
+		fault("it has more than %d values of identities and fields", maxFilterValues)
+	}
 	for _, kind := range f.Identities.Kinds() {
 		if len(f.Identities[kind]) == 0 {
 			fault("identity %s has no value", kind)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.Fields)) {
+		if !validKey(key) {
+			fault("it names a field by a key that none can have")
+		} else if len(f.Fields[key]) == 0 {
+			fault("field %s has no value", key)
 		}
 	}
 	if f.Page < 0 || f.Size < 0 || f.Size > 1000 {

@@ -78,6 +78,9 @@ func (m *Messages) Retry(ctx context.Context, id string) error {
 			return nil
 		}
 		l.Tries, l.Since = 0, time.Time{}
+		if l.Hook != nil {
+			l.Hook.Told, l.Hook.Ended = false, false
+		}
 		return l.into(&ch.Message)
 	})
 }
@@ -173,7 +176,8 @@ func (m *Messages) Send(ctx context.Context) (next time.Time, err error) {
 		if next, err = e.sendDue(ctx, out); err != nil {
 			return time.Time{}, err
 		}
-		if !out.some && out.idle() {
+		// All that had the places may have ended since: what waits for one goes on.
+		if !out.some && out.idle() && !out.queued() {
 			return next, errors.Join(out.failure(), stands, looked)
 		}
 		<-out.ended

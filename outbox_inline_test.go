@@ -2,7 +2,9 @@ package dsr_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -55,4 +57,37 @@ func TestSlowNotifiersAndOtherProcesses(t *testing.T) {
 	_, err := o.Submit(t.Context(), submission("access", "ada@example.com"))
 	require.NoError(t, err)
 	require.Equal(t, 1, sends[dsr.NoticeVerify])
+}
+
+// glances counts how often the outbox is read.
+type glances struct {
+	dsr.Store
+	n atomic.Int32
+}
+
+func (s *glances) Messages(ctx context.Context, q dsr.MessageQuery) ([]dsr.Message, error) {
+	s.n.Add(1)
+	return s.Store.Messages(ctx, q)
+}
+
+// TestTheOutboxIsReadOnceForWhatIsSent: what is due and what comes next, and not
+// again after each message.
+func TestTheOutboxIsReadOnceForWhatIsSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &glances{}
+		o := newOffice(t, verifying, func(c *dsr.Config) { store.Store, c.Store = c.Store, store })
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- o.engine.Run(ctx) }()
+		synctest.Wait()
+		before := store.n.Load()
+		_, err := o.Submit(t.Context(), submission("access", "ada@example.com"))
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Equal(t, []string{"r1 received", "r1 verify"}, o.notices())
+		require.EqualValues(t, 2, store.n.Load()-before)
+		stop()
+		require.NoError(t, <-ended)
+	})
 }

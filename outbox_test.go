@@ -346,8 +346,9 @@ func TestIdlePostmanRests(t *testing.T) {
 			c.Store, c.Vendors = m, []dsr.Vendor{v}
 		})
 		runEngine(t, o.engine)
-		o.erasing(t, "erase", email("ada@example.com"))
+		o.submitted(t, dsr.Submission{Policy: "erase", Identities: email("ada@example.com")})
 		settle(2 * time.Hour) // what a lease left is looked for once
+		o.requireStatus(t, "r1", dsr.StatusAwaitingEmail)
 		m.mu.Lock()
 		calls := m.calls
 		m.mu.Unlock()

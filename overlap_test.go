@@ -1,6 +1,8 @@
 package dsr_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -112,4 +114,46 @@ func TestGivingWayIsNoStandstill(t *testing.T) {
 		require.Equal(t, 1, f.store.most)
 		stop()
 	})
+}
+
+// narrowStore notes what a store is asked to look for.
+type narrowStore struct {
+	dsr.Store
+	mu   sync.Mutex
+	most int // at once
+}
+
+func (s *narrowStore) Requests(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record, error) {
+	s.mu.Lock()
+	s.most = max(s.most, len(q.Lookup)+len(q.Also))
+	s.mu.Unlock()
+	return s.Store.Requests(ctx, q)
+}
+
+// With those that hooks derive, a data subject has no more identities than a
+// store has to look for at once.
+func TestManyIdentitiesOfOnePerson(t *testing.T) {
+	t.Parallel()
+	for derived, want := range map[int]string{999: "", 1000: "it has more than 1000 identities"} {
+		o, hooks := hooking(t, everywhere(), nil)
+		narrow := &narrowStore{Store: o.config.Store}
+		o.config.Store, o.config.Executor = narrow, dsr.NewLocalExecutor(nil)
+		engine := newEngine(t, o.config)
+		emails := make([]string, derived)
+		for i := range emails {
+			emails[i] = fmt.Sprintf("n%d@example.com", i)
+		}
+		hooks.answer("fraud", dsr.HookAnswer{Eligible: yes()})
+		hooks.answer("crm", dsr.HookAnswer{Identities: dsr.Identities{"email": emails}})
+		_, err := engine.Requests().Submit(t.Context(), submission("both", "ada@example.com"))
+		require.NoError(t, err)
+		_, err = engine.Requests().Advance(t.Context(), "r1")
+		if want != "" {
+			require.ErrorContains(t, err, want)
+			require.Equal(t, 1, narrow.most)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, 1000, narrow.most)
+	}
 }

@@ -108,7 +108,7 @@ func (d *draft) setPapers(ctx context.Context, p *papers) error {
 		return errors.New("dsr: the answers cannot be encoded")
 	}
 	if len(plain) > maxPapers {
-		return fmt.Errorf("dsr: request %s: its answers take more than %d MiB together; attach files instead", rec.ID, maxPapers>>20)
+		return limitError(fmt.Sprintf("dsr: request %s: its answers take more than %d MiB together; attach files instead", rec.ID, maxPapers>>20))
 	}
 	if rec.Manual, err = seal.Seal(d.engine.config.Random, key, plain, bound(rec.ID, keyManual)); err != nil {
 		return fmt.Errorf("dsr: seal the answers of request %s: %w", rec.ID, err)

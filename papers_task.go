@@ -58,14 +58,14 @@ func (p *papers) named(fileID string) bool {
 }
 
 // show returns a task for people.
-func (t *paperTask) show(requestID string, ids Identities) (*Task, error) {
+func (t *paperTask) show(rec *Record, ids Identities) (*Task, error) {
 	inputs, err := t.inputs()
 	if err != nil {
 		return nil, err
 	}
 	shown := &Task{
-		ID: taskID(t.Action, t.Collection), RequestID: requestID, Action: t.Action, Collection: t.Collection, State: t.State,
-		Revision: t.Revision, TaskSpec: t.Spec, AskedAt: t.AskedAt, DueAt: t.DueAt, Inputs: inputs, Identities: ids,
+		ID: taskID(t.Action, t.Collection), RequestID: rec.ID, Action: t.Action, Collection: t.Collection, State: t.State,
+		Revision: t.Revision, TaskSpec: t.Spec, AskedAt: t.AskedAt, DueAt: t.DueAt, DeadlineAt: rec.DeadlineAt, Inputs: inputs, Identities: ids,
 		Answers: map[string]TaskAnswer{},
 	}
 	for key, a := range t.Answers {

@@ -89,6 +89,26 @@ func (o *outgoing) failure() error {
 	return err
 }
 
+// queued reports whether something waits for a place.
+func (o *outgoing) queued() bool {
+	for _, groups := range o.queue {
+		if len(groups) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// wants reports whether something waits for a place, or failed.
+func (o *outgoing) wants() bool {
+	if o.queued() {
+		return true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err != nil
+}
+
 // group is what is sent one after another.
 type group struct {
 	of   string
@@ -319,11 +339,17 @@ func (e *Engine) postman(ctx context.Context) {
 			wait = max(until, 0)
 		}
 		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-e.runner.mail:
-		case <-ended:
-		case <-timer.C:
+		for still := true; still; {
+			select {
+			case <-ctx.Done():
+				still = false
+			case <-e.runner.mail:
+				still = false
+			case <-ended:
+				still = !out.wants()
+			case <-timer.C:
+				still = false
+			}
 		}
 		timer.Stop()
 	}

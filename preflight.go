@@ -22,23 +22,23 @@ import (
 // to ask for them would take longer than many a request. A table that changed
 // since makes at most one request fail, since what a failed one used is
 // forgotten.
-func (e *Engine) preflight(ctx context.Context, plan *graph.Plan, fresh bool) (map[graph.Address]*Schema, error) {
+func (g *generation) preflight(ctx context.Context, plan *graph.Plan, fresh bool) (map[graph.Address]*Schema, error) {
 	fresh = fresh || plan.Policy.Has(graph.Erasure)
 	schemas := map[graph.Address]*Schema{}
 	var mu sync.Mutex
 	var faults graph.Diagnostics
 	var down error // a connection that is
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(e.config.Limits.Workers)
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(g.config.Limits.Workers)
 	for _, s := range plan.Steps {
-		if schema := e.known(s.Address()); schema != nil && !fresh {
+		if schema := g.known(s.Address()); schema != nil && !fresh {
 			mu.Lock()
 			schemas[s.Address()] = schema
 			mu.Unlock()
 			continue
 		}
-		g.Go(func() error {
-			schema, err := e.describe(gctx, s.Collection)
+		group.Go(func() error {
+			schema, err := g.describe(gctx, s.Collection)
 			mu.Lock()
 			defer mu.Unlock()
 			var panicked *graph.PanicError
@@ -62,10 +62,10 @@ func (e *Engine) preflight(ctx context.Context, plan *graph.Plan, fresh bool) (m
 			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	check := &checker{engine: e, plan: plan, schemas: schemas}
+	check := &checker{gen: g, plan: plan, schemas: schemas}
 	for _, s := range plan.Steps {
 		if schema := schemas[s.Address()]; schema != nil {
 			check.step(s, schema)
@@ -75,7 +75,7 @@ func (e *Engine) preflight(ctx context.Context, plan *graph.Plan, fresh bool) (m
 	faults = append(faults, check.faults...)
 	slices.SortStableFunc(faults, func(a, b graph.Diagnostic) int { return strings.Compare(a.Subject, b.Subject) })
 	if err := faults.Err(); err != nil {
-		e.forget(plan)
+		g.forget(plan)
 		if down != nil {
 			return nil, &downError{error: err, down: down}
 		}
@@ -93,11 +93,11 @@ type downError struct {
 func (e *downError) Unwrap() []error { return []error{e.error, e.down} }
 
 // forget drops the remembered schemas of a plan.
-func (e *Engine) forget(plan *graph.Plan) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (g *generation) forget(plan *graph.Plan) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, s := range plan.Steps {
-		delete(e.schemas, s.Address())
+		delete(g.schemas, s.Address())
 	}
 }
 
@@ -106,32 +106,35 @@ func stepFault(s *graph.Step, message string) graph.Diagnostic {
 }
 
 // known returns the schema that is remembered of a collection, or nil.
-func (e *Engine) known(a graph.Address) *Schema {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.schemas[a]
+func (g *generation) known(a graph.Address) *Schema {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.schemas[a]
 }
 
 // describe asks for a schema and remembers it.
-func (e *Engine) describe(ctx context.Context, c *graph.Collection) (schema *Schema, err error) {
+func (g *generation) describe(ctx context.Context, c *graph.Collection) (schema *Schema, err error) {
 	defer recovered(&err)
-	conn := e.connections[c.Address.Dataset]
+	conn := g.connections[c.Address.Dataset]
 	if conn == nil {
+		if reason := g.lacking[c.Address.Dataset]; reason != nil {
+			return nil, fmt.Errorf("no connection serves dataset %q any more: %w", c.Address.Dataset, reason)
+		}
 		return nil, fmt.Errorf("no connection serves dataset %q any more", c.Address.Dataset)
 	}
 	schema, err = conn.Connector.Describe(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	e.mu.Lock()
-	e.schemas[c.Address] = schema
-	e.mu.Unlock()
+	g.mu.Lock()
+	g.schemas[c.Address] = schema
+	g.mu.Unlock()
 	return schema, nil
 }
 
 // checker gathers the faults of a plan against the schemas.
 type checker struct {
-	engine  *Engine
+	gen     *generation
 	plan    *graph.Plan
 	schemas map[graph.Address]*Schema
 	faults  graph.Diagnostics
@@ -146,11 +149,11 @@ func (c *checker) fault(s *graph.Step, path graph.Path, format string, args ...a
 }
 
 func (c *checker) step(s *graph.Step, schema *Schema) {
-	if c.engine.connections[s.Address().Dataset].asker != nil {
+	if c.gen.connections[s.Address().Dataset].asker != nil {
 		if s.Cycle != 0 {
 			c.fault(s, nil, "people answer it, so it cannot be part of a cycle of references; remove a reference")
 		}
-		if conn := c.engine.connections[s.Address().Dataset]; conn.ReadOnly && s.Erase != nil && (s.Erase.Delete || len(s.Erase.Fields) > 0) {
+		if conn := c.gen.connections[s.Address().Dataset]; conn.ReadOnly && s.Erase != nil && (s.Erase.Delete || len(s.Erase.Fields) > 0) {
 			c.fault(s, nil, "an erasure rule reaches it, but connection %q is set to read-only", conn.Key)
 		}
 		return // people are asked, and need no columns and keys
@@ -163,7 +166,7 @@ func (c *checker) step(s *graph.Step, schema *Schema) {
 	if s.Erase == nil || !s.Erase.Delete && len(s.Erase.Fields) == 0 {
 		return
 	}
-	conn := c.engine.connections[s.Address().Dataset]
+	conn := c.gen.connections[s.Address().Dataset]
 	switch {
 	case conn.ReadOnly:
 		c.fault(s, nil, "an erasure rule reaches it, but connection %q is set to read-only", conn.Key)
@@ -188,7 +191,7 @@ func (c *checker) field(s *graph.Step, schema *Schema, f graph.EraseField) {
 	if !ok {
 		return // told already
 	}
-	strategy, err := mask.New(f.Masking.Strategy, f.Masking.Configuration, maskSecrets{key: make([]byte, 32), random: c.engine.config.Random})
+	strategy, err := mask.New(f.Masking.Strategy, f.Masking.Configuration, maskSecrets{key: make([]byte, 32), random: c.gen.config.Random})
 	if err != nil {
 		c.fault(s, f.Path, "%v", err)
 		return
@@ -202,7 +205,7 @@ func (c *checker) field(s *graph.Step, schema *Schema, f graph.EraseField) {
 	if column.Generated {
 		c.fault(s, f.Path, "the column is generated by the database and cannot be written; target what it is made from")
 	} else if column.ReadOnly && schema.ReadOnly == "" {
-		c.fault(s, f.Path, "connection %q may not write the column; grant it UPDATE, or change the category", c.engine.connections[s.Address().Dataset].Key)
+		c.fault(s, f.Path, "connection %q may not write the column; grant it UPDATE, or change the category", c.gen.connections[s.Address().Dataset].Key)
 	}
 	if slices.Contains(schema.Key, column.Name) && top {
 		c.fault(s, f.Path, "it is part of the table's primary key; delete the rows (masking_strategy_override: {strategy: delete} on the collection) or change its category")
@@ -238,7 +241,7 @@ func (c *checker) field(s *graph.Step, schema *Schema, f graph.EraseField) {
 func (c *checker) constant(s *graph.Step, columns []string) bool {
 	left := slices.Clone(columns)
 	for _, f := range s.Erase.Fields {
-		strategy, err := mask.New(f.Masking.Strategy, f.Masking.Configuration, maskSecrets{key: make([]byte, 32), random: c.engine.config.Random})
+		strategy, err := mask.New(f.Masking.Strategy, f.Masking.Configuration, maskSecrets{key: make([]byte, 32), random: c.gen.config.Random})
 		if err != nil || len(f.Path) > 1 {
 			continue
 		}
@@ -365,11 +368,11 @@ func (c *checker) deletion(s *graph.Step, schema *Schema) {
 // tableStep finds the step of a table on the connection of s, rather one that
 // deletes than another.
 func (c *checker) tableStep(s *graph.Step, table string) *graph.Step {
-	conn := c.engine.connections[s.Address().Dataset]
+	conn := c.gen.connections[s.Address().Dataset]
 	var found *graph.Step
 	for _, o := range c.plan.Steps {
 		schema := c.schemas[o.Address()]
-		if schema != nil && schema.Table == table && c.engine.connections[o.Address().Dataset] == conn {
+		if schema != nil && schema.Table == table && c.gen.connections[o.Address().Dataset] == conn {
 			if found == nil || o.Erase != nil && o.Erase.Delete {
 				found = o
 			}
@@ -388,10 +391,10 @@ func (c *checker) sharedTables() {
 	first := map[table]*graph.Step{}
 	for _, s := range c.plan.Steps {
 		schema := c.schemas[s.Address()]
-		if schema == nil || schema.Table == "" || c.engine.connections[s.Address().Dataset].asker != nil || s.Erase == nil || !s.Erase.Delete && len(s.Erase.Fields) == 0 {
+		if schema == nil || schema.Table == "" || c.gen.connections[s.Address().Dataset].asker != nil || s.Erase == nil || !s.Erase.Delete && len(s.Erase.Fields) == 0 {
 			continue
 		}
-		at := table{c.engine.connections[s.Address().Dataset], schema.Table}
+		at := table{c.gen.connections[s.Address().Dataset], schema.Table}
 		if o, ok := first[at]; ok {
 			c.fault(s, nil, "it is the same table as %s (%s), and erasure rules reach both; describe it once", o.Address(), schema.Table)
 			continue

@@ -1,6 +1,10 @@
 package dsr
 
-import "github.com/godsr/dsr/graph"
+import (
+	"context"
+
+	"github.com/godsr/dsr/graph"
+)
 
 // Progress says how far a request is. It holds no personal value.
 type Progress struct {
@@ -22,4 +26,32 @@ type Progress struct {
 	Collection graph.Address
 	// State is how the visit of Collection ended; empty while it goes on.
 	State graph.State
+}
+
+// progress tells the host, one call at a time.
+func (r *run) progress(ctx context.Context, p Progress) {
+	r.progressMu.Lock()
+	defer r.progressMu.Unlock()
+	r.tell(ctx, p)
+}
+
+// collecting tells how far the walk is: of which step more rows were read, or
+// how its visit ended.
+func (r *run) collecting(ctx context.Context, s *step, state graph.State) {
+	r.progressMu.Lock()
+	defer r.progressMu.Unlock()
+	if state != "" {
+		r.collected++
+	}
+	r.rows += s.rows - s.told
+	s.told = s.rows
+	r.tell(ctx, Progress{Stage: StageCollect, Done: r.collected, Total: int64(len(r.steps)), Rows: r.rows, Collection: s.Address(), State: state})
+}
+
+func (r *run) tell(ctx context.Context, p Progress) {
+	if r.engine.config.Progress == nil {
+		return
+	}
+	p.RequestID = r.id
+	r.engine.config.Progress(ctx, p)
 }

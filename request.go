@@ -111,6 +111,16 @@ type Submission struct {
 	// Encryption says how the packages are encrypted. What cannot be done
 	// is refused.
 	Encryption Encryption
+	// Fields are what else the submission says, such as the custom fields of
+	// a form: at most 100, with 1,000 values and 64 KiB together. They can be
+	// found by Filter.Fields, and read by [Requests.Open].
+	Fields Fields
+	// Source is where it comes from, such as "Privacy Center"; it names no
+	// person and has at most 100 bytes. Labels are at most 20, of 1,000 bytes
+	// each. Both are sealed with the identities, searched by nothing, and read
+	// by [Requests.Open].
+	Source string
+	Labels Labels
 	// Verified says that the host knows the data subject for who they claim
 	// to be, as after a log-in: no code is sent.
 	Verified bool
@@ -194,7 +204,10 @@ type Request struct {
 	VerifiedAt  time.Time
 	ReviewedAt  time.Time
 	StartedAt   time.Time
-	FailedAt    time.Time
+	// PausedAt is when it was paused, as long as it is, and what it collected
+	// has not expired.
+	PausedAt time.Time
+	FailedAt time.Time
 	// FinishedAt is when it became complete, denied or canceled.
 	FinishedAt  time.Time
 	FinalizedAt time.Time
@@ -230,6 +243,9 @@ type Request struct {
 	// that they erased everything: such a request requires finalization.
 	// Lists leave it out.
 	Unconfirmed []string
+	// Opened is what is sealed of the request, in lists whose Filter.Open
+	// asks for it.
+	Opened *Opened
 }
 
 // Waiting is work that goes on by itself.
@@ -263,6 +279,9 @@ func (rec *Record) show(res *results) *Request {
 		Hooks: slices.Clone(res.Hooks), Vendors: slices.Clone(res.Vendors),
 		Collections: slices.Clone(res.Collections), Packages: slices.Clone(res.Packages),
 		Unconfirmed: slices.Clone(res.Unconfirmed),
+	}
+	if rec.Status == StatusPaused {
+		req.PausedAt = s.StoppedAt
 	}
 	if w := s.Wait; w != nil {
 		req.Waiting = &Waiting{Reason: w.Reason, Since: w.Since, Until: w.Until, Tries: w.Tries}

@@ -5,23 +5,27 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/internal/lifecycle"
+	"github.com/godsr/dsr/internal/turn"
 	"github.com/godsr/dsr/internal/value"
 )
 
 // Requests are the engine's verbs on privacy requests.
 type Requests struct {
 	engine *Engine
+	counts turn.Shared[int64]
 }
 
 // Submit accepts a request: it checks that the policy can be planned for the
 // given kinds of identity, seals the identities and stores the request, as far
-// along its flow as it can go. A fault is told in full and stores nothing.
+// along its flow as it can go. A fault is told in full and stores nothing; after
+// an [ErrUnknown] the request may be there.
 // Where only the executor or the sending of a verification code fails, the
 // stored request is returned beside the error. In a process that does not Run,
 // notices are sent before it returns; hooks are called by Run, Advance or
@@ -31,23 +35,34 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	if _, err := e.freeze(s.Policy, s.Identities.Kinds()); err != nil {
+	g, done, err := e.take(ctx, newest)
+	if err != nil {
 		return nil, err
 	}
-	if err := e.encryptable(&s); err != nil {
+	defer done()
+	kinds := g.kinds(s.Identities, s.Identities)
+	if len(kinds) == 0 {
+		return nil, graph.Diagnostics{{
+			Severity: graph.Error, Subject: "identities", Message: "none is of a kind that a dataset names, or whose name has 1 to 64 letters, digits, dots, dashes and underscores",
+		}}.Err()
+	}
+	if _, err := g.freeze(s.Policy, kinds); err != nil {
+		return nil, err
+	}
+	if err := g.encryptable(&s); err != nil {
 		return nil, err
 	}
 	if err := e.fits(ctx); err != nil {
 		return nil, err
 	}
-	flow := e.flow(s.Policy)
+	flow := g.flow(s.Policy)
 	d, err := e.draft(&Record{ID: e.config.NewID(), Keys: map[string][]byte{}})
 	if err != nil {
 		return nil, err
 	}
 	rec := &d.Record
 	rec.ExternalID, rec.Policy, rec.Location = s.ExternalID, s.Policy, strings.ToUpper(strings.TrimSpace(s.Location))
-	rec.Actions, rec.Stage, rec.CreatedAt = e.policies[s.Policy].Actions(), StagePlan, d.now
+	rec.Actions, rec.Stage, rec.CreatedAt = g.policies[s.Policy].Actions(), StagePlan, d.now
 	if rec.RequestedAt = s.RequestedAt.UTC().Truncate(time.Microsecond); s.RequestedAt.IsZero() {
 		rec.RequestedAt = d.now
 	}
@@ -57,13 +72,40 @@ func (r *Requests) Submit(ctx context.Context, s Submission) (*Request, error) {
 	if err := r.sealSubject(ctx, rec, &s); err != nil {
 		return nil, err
 	}
-	d.state.Flow = flow.lifecycle(e.config.Retention, e.erases(s.Policy))
+	d.state.Flow = g.lifecycle(s.Policy)
 	d.state.Flow.Silent = d.state.Flow.Silent || s.Silent
+	if unknown := slices.DeleteFunc(s.Identities.Kinds(), func(kind string) bool { return slices.Contains(kinds, kind) }); len(unknown) > 0 {
+		for i, kind := range unknown {
+			if !plainKey(kind) { // it may be somebody's, and the log tells nothing of people
+				unknown[i] = "another kind"
+			}
+		}
+		d.event(Event{Kind: "identities of no dataset", Message: strings.Join(slices.Compact(unknown), ", ")})
+	}
 	if err := r.admit(ctx, d, &s, flow); err != nil {
-		return nil, err
+		if err := r.missed(ctx, rec.ID, err); err != nil {
+			return nil, err
+		}
 	}
 	return rec.request(), errors.Join(e.sendWithCode(ctx, d), e.hint(ctx, rec))
 }
+
+// missed looks whether a request was stored, whose commit failed: a connection
+// may break when all is stored but the answer. It returns nil if it was, and
+// [ErrUnknown] if that cannot be found out.
+func (r *Requests) missed(ctx context.Context, id string, err error) error {
+	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), missedFor)
+	defer cancel()
+	switch _, readErr := r.engine.config.Store.Request(looking, id); {
+	case readErr == nil:
+		return nil
+	case !errors.Is(readErr, ErrNotFound) && (errors.Is(err, ErrUnavailable) || ctx.Err() != nil):
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	return err
+}
+
+const missedFor = 2 * time.Second
 
 // admit stores a new request as far along its flow as it can go.
 func (r *Requests) admit(ctx context.Context, d *draft, s *Submission, flow Flow) (err error) {
@@ -144,6 +186,7 @@ func (s *Submission) check() error {
 	if s.Locale != "" && !graph.ValidLanguage(s.Locale) {
 		fault("submission", "its locale is no language tag by BCP 47, such as de or pt-BR")
 	}
+	s.checkNotes(fault)
 	for _, kind := range s.Identities.Kinds() {
 		if len(s.Identities[kind]) == 0 {
 			fault("identity "+kind, "it has no value")
@@ -231,6 +274,10 @@ func (e *Engine) tell(ctx context.Context, n Notice) error {
 
 // results is what a record's Outcomes hold.
 type results struct {
+	// Catalogue is the version of the catalogue that it was planned with, and
+	// Destination what was then that of rules which name none.
+	Catalogue   int64               `json:"catalogue,omitempty"`
+	Destination string              `json:"destination,omitempty"`
 	Walk        []graph.Outcome     `json:"walk,omitempty"`
 	Spooled     []spooled           `json:"spooled,omitempty"`
 	Collections []CollectionOutcome `json:"collections,omitempty"`
@@ -250,6 +297,18 @@ type results struct {
 	PackagesTold bool `json:"packages_told,omitempty"`
 	// Opened are the download links that were opened and have not expired.
 	Opened []openedLink `json:"opened,omitempty"`
+}
+
+// catalogue is the version of the catalogue that a request is worked on with.
+func (rec *Record) catalogue() int64 {
+	if rec.Stage == StagePlan {
+		return newest
+	}
+	res, err := rec.results()
+	if err != nil {
+		return newest // which is told where the results are needed
+	}
+	return res.Catalogue
 }
 
 func (rec *Record) results() (results, error) {

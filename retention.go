@@ -78,13 +78,18 @@ func (e *Engine) removePackages(ctx context.Context, rec *Record) (left int, err
 	}
 	var errs []error
 	for _, p := range append(res.Packages, res.Former...) {
-		remover, ok := e.config.Destinations[p.Destination].Storage.(storage.Remover)
+		at, done, err := e.destinationOf(ctx, rec.catalogue(), p.Destination)
+		if err != nil {
+			return 0, err
+		}
+		defer done()
+		remover, ok := at.(storage.Remover)
 		if !ok {
 			left++
 			e.config.Logger.WarnContext(ctx, "an expired package stays: its destination cannot remove it", "request", rec.ID, "destination", p.Destination)
 			continue
 		}
-		err := remover.Remove(ctx, p.Name)
+		err = remover.Remove(ctx, p.Name)
 		if err == nil {
 			err = remover.Remove(ctx, p.Manifest)
 		}

@@ -133,6 +133,12 @@ func (e *Engine) lookOut(ctx context.Context) {
 // enqueueDue enqueues what is due and says when the next request will be.
 func (e *Engine) enqueueDue(ctx context.Context) (next time.Time, err error) {
 	defer recovered(&err)
+	_, done, err := e.take(ctx, newest) // what other processes configured
+	if err != nil {                     // what is due goes on as far as it can
+		e.config.Logger.ErrorContext(ctx, "the catalogue cannot be put to use", "error", err.Error())
+	} else {
+		done()
+	}
 	now := e.config.Clock().UTC()
 	q := RecordQuery{Times: map[TimeField]TimeRange{TimeDue: {Before: now.Add(time.Microsecond)}}, Sort: TimeDue, Deleted: true}
 	for rec, err := range e.records(ctx, q) {
@@ -190,10 +196,11 @@ func (e *Engine) hint(ctx context.Context, rec *Record) error {
 // letGo tells the executor of requests that may have waited for one of the same
 // data subject.
 func (e *Engine) letGo(ctx context.Context, rec *Record) {
-	if len(rec.Lookup) == 0 || e.config.Executor == nil && !e.runner.running.Load() {
+	people := rec.people()
+	if len(people) == 0 || e.config.Executor == nil && !e.runner.running.Load() {
 		return
 	}
-	q := RecordQuery{Status: []Status{StatusApproved, StatusInProcessing}, Lookup: rec.Lookup}
+	q := RecordQuery{Status: []Status{StatusApproved, StatusInProcessing}, Lookup: people}
 	for other, err := range e.records(ctx, q) {
 		if err == nil && other.ID != rec.ID {
 			err = e.hint(ctx, other)

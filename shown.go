@@ -41,13 +41,10 @@ func (n *shownNames) message(text string) string {
 // among them have. Documents are looked through where they may hold names that
 // no dataset declares.
 func (r *run) survey(ctx context.Context, parcels []*parcel, every bool) error {
-	var patterns *redact.Patterns
-	if c := r.engine.config.Redaction; c != nil {
-		patterns = c.Patterns()
-	}
+	patterns := r.gen.redaction()
 	names := redact.NewNames(patterns)
 	r.shown = &shownNames{names: names, collections: map[graph.Address]*shownName{}, every: every}
-	for _, d := range r.engine.config.Datasets {
+	for _, d := range r.gen.config.Datasets {
 		names.Add(nil, d.Key, redact.Setting(d.Redact))
 	}
 	for _, s := range r.steps {
@@ -88,7 +85,7 @@ func (r *run) survey(ctx context.Context, parcels []*parcel, every bool) error {
 func (r *run) showAddress(a graph.Address) *redact.Name {
 	names := r.shown.names
 	own := redact.Default
-	if c, ok := r.engine.datamap.Collection(a); ok {
+	if c, ok := r.gen.datamap.Collection(a); ok {
 		own = redact.Setting(c.Redact)
 	}
 	dataset := names.Add(nil, a.Dataset, redact.Default)

@@ -7,7 +7,8 @@ import (
 
 // Spool keeps the rows of running requests outside of memory. What it is given
 // is sealed already. A spool may lose everything with its machine: what is
-// missing is collected again.
+// missing is collected again. Errors are logged as they are: they must hold
+// nothing personal.
 type Spool interface {
 	// Create opens a new part for writing and replaces an older one of
 	// that name. The part can be opened once its writer is closed.

@@ -72,7 +72,7 @@ var errTooManyValues = errors.New("more distinct values than Limits.CycleValues 
 func (r *run) makeSteps(ctx context.Context, schemas map[graph.Address]*Schema) error {
 	r.steps = make([]*step, len(r.plan.Steps))
 	for n, ps := range r.plan.Steps {
-		s := &step{Step: ps, number: n, conn: r.engine.connections[ps.Address().Dataset], schema: schemas[ps.Address()]}
+		s := &step{Step: ps, number: n, conn: r.gen.connections[ps.Address().Dataset], schema: schemas[ps.Address()]}
 		s.columns = slices.Clone(ps.Columns)
 		if s.schema != nil {
 			s.key = addressing(ps, s.schema)

@@ -84,6 +84,10 @@ type subject struct {
 	Identities map[string][]string `json:"identities"`
 	Locale     string              `json:"locale,omitempty"`
 	Encryption *openEncryption     `json:"encryption,omitempty"`
+	// Fields, Source and Labels are what the submission says besides.
+	Fields map[string]openField `json:"fields,omitempty"`
+	Source string               `json:"source,omitempty"`
+	Labels map[string]string    `json:"labels,omitempty"`
 	// Derived are those that hooks brought. They are looked for as well, but
 	// nobody proved that they are the data subject's.
 	Derived map[string][]string `json:"derived,omitempty"`
@@ -100,7 +104,8 @@ type openEncryption struct {
 }
 
 func (s *Submission) subject() *subject {
-	sub := &subject{Identities: s.Identities, Locale: s.Locale}
+	sub := &subject{Identities: s.Identities, Locale: s.Locale, Source: s.Source, Labels: s.Labels}
+	sub.Fields = s.Fields.kept(func(string, string) {}) // faults were told
 	if !s.Encryption.IsZero() {
 		sub.Encryption = (*openEncryption)(&s.Encryption)
 	}
@@ -122,19 +127,21 @@ func (r *Requests) sealSubject(ctx context.Context, rec *Record, s *Submission) 
 	if err := r.engine.newKey(ctx, rec, keyIdentity, key); err != nil {
 		return err
 	}
-	plain, err := json.Marshal(s.subject())
+	sub := s.subject()
+	plain, err := json.Marshal(sub)
 	if err != nil {
 		return errors.New("dsr: the identities cannot be encoded")
 	}
 	if rec.Identity, err = seal.Seal(c.Random, key, plain, bound(rec.ID, keyIdentity)); err != nil {
 		return fmt.Errorf("dsr: seal the identities: %w", err)
 	}
-	rec.Lookup, err = r.engine.lookups(ctx, s.Identities)
+	rec.Lookup, err = r.engine.lookups(ctx, sub)
 	return err
 }
 
-// lookups hashes all identities for exact search.
-func (e *Engine) lookups(ctx context.Context, ids Identities) (hashes [][]byte, err error) {
+// lookups hashes all identities and fields for exact search.
+func (e *Engine) lookups(ctx context.Context, sub *subject) (hashes [][]byte, err error) {
+	ids := sub.all()
 	for _, kind := range ids.Kinds() {
 		for _, v := range ids[kind] {
 			hash, err := e.lookup(ctx, kind, v)
@@ -144,7 +151,8 @@ func (e *Engine) lookups(ctx context.Context, ids Identities) (hashes [][]byte, 
 			hashes = append(hashes, hash)
 		}
 	}
-	return hashes, nil
+	fields, err := e.fieldLookups(ctx, sub.Fields)
+	return append(hashes, fields...), err
 }
 
 // resealSubject seals what identifies the data subject anew, under the key that
@@ -161,7 +169,7 @@ func (e *Engine) resealSubject(ctx context.Context, rec *Record, sub *subject) e
 	if rec.Identity, err = seal.Seal(e.config.Random, key, plain, bound(rec.ID, keyIdentity)); err != nil {
 		return fmt.Errorf("dsr: seal the identities: %w", err)
 	}
-	rec.Lookup, err = e.lookups(ctx, sub.all())
+	rec.Lookup, err = e.lookups(ctx, sub)
 	return err
 }
 

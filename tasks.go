@@ -54,6 +54,8 @@ type Task struct {
 	// DueAt is when it should be done; zero for never. Nothing happens by
 	// itself when it has passed; see [TaskFilter.Overdue].
 	DueAt time.Time
+	// DeadlineAt is when the request has to be answered; zero for never.
+	DeadlineAt time.Time
 	// Inputs are the values that it is about, and Identities whom.
 	Inputs     []QuestionInput
 	Identities Identities
@@ -159,7 +161,7 @@ func (t *Tasks) List(ctx context.Context, requestID string) ([]*Task, error) {
 		if p.Tasks[id].AskedAt.IsZero() { // its time has not come
 			continue
 		}
-		task, err := p.Tasks[id].show(requestID, ids)
+		task, err := p.Tasks[id].show(rec, ids)
 		if err != nil {
 			return nil, fmt.Errorf("dsr: task %s of request %s: %w", id, requestID, err)
 		}

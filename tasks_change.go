@@ -49,7 +49,7 @@ func (t *Tasks) change(ctx context.Context, requestID, id string, revision int, 
 		if err != nil {
 			return err
 		}
-		shown, err = task.show(requestID, ids)
+		shown, err = task.show(&d.Record, ids)
 		return err
 	})
 	if err != nil {

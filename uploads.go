@@ -62,6 +62,9 @@ func (f *Forms) upload(ctx context.Context, requestID, key string, action graph.
 	if err := by.check(); err != nil {
 		return nil, fmt.Errorf("dsr: request %s: %w", requestID, err)
 	}
+	if err := f.refresh(ctx); err != nil {
+		return nil, err
+	}
 	d, err := f.engine.requests.try(ctx, requestID, func(d *draft) error {
 		form, err := f.open(&d.Record, key, action)
 		if err != nil {
@@ -143,6 +146,9 @@ func filesOf(up *manual.Upload) (ids []string) {
 // View returns what was uploaded to a form for a request that waits for input,
 // and whether that is complete against the form as it is now.
 func (f *Forms) View(ctx context.Context, requestID, key string, action graph.Action) (*manual.View, error) {
+	if err := f.refresh(ctx); err != nil {
+		return nil, err
+	}
 	rec, err := f.engine.config.Store.Request(ctx, requestID)
 	if err != nil {
 		return nil, err
@@ -168,6 +174,9 @@ func (f *Forms) View(ctx context.Context, requestID, key string, action graph.Ac
 // input is a [*manual.ResumeStatusError], one that waits for a task [ErrConflict].
 func (f *Forms) Resume(ctx context.Context, requestID string, by By) (*Request, error) {
 	e := f.engine
+	if err := f.refresh(ctx); err != nil {
+		return nil, err
+	}
 	d, err := e.requests.try(ctx, requestID, func(d *draft) error {
 		rec := &d.Record
 		switch {

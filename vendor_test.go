@@ -200,9 +200,9 @@ func TestWaitingForVendorsCannotBeUndone(t *testing.T) {
 	t.Parallel()
 	o := selling(t, thursdays)
 	o.erasing(t, "erase", email("ada@example.com"))
-	o.refused(t, o.Cancel, "r1", dsr.ErrConflict, "dsr: cannot cancel request r1: its erasure has begun and must be finished")
-	o.refused(t, o.Resubmit, "r1", dsr.ErrConflict, "dsr: cannot resubmit request r1: its erasure has begun and must be finished")
-	o.refused(t, o.Delete, "r1", dsr.ErrConflict, "dsr: cannot delete request r1: its erasure has begun and must be finished before it can be deleted")
+	o.refused(t, o.Cancel, "r1", dsr.ErrErasureBegun, "dsr: cannot cancel request r1: its erasure has begun and must be finished")
+	o.refused(t, o.Resubmit, "r1", dsr.ErrErasureBegun, "dsr: cannot resubmit request r1: its erasure has begun and must be finished")
+	o.refused(t, o.Delete, "r1", dsr.ErrErasureBegun, "dsr: cannot delete request r1: its erasure has begun and must be finished before it can be deleted")
 	// Resumed by hand, it waits again.
 	o.done(t, o.Resume, "r1", dsr.StatusInProcessing)
 	o.advanced(t, "r1", dsr.StatusAwaitingEmail)

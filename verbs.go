@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,9 +32,9 @@ func (r *Requests) PreApproval(ctx context.Context, id, check string, eligible b
 	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Answer, Check: check, Right: eligible}, by, "")
 }
 
-// Cancel withdraws a request. Once its erasure has begun it is [ErrConflict].
-// What was collected is shredded. Canceling a canceled request does nothing but
-// empty its spool and remove its files, should that have failed.
+// Cancel withdraws a request. Once its erasure has begun it is
+// [ErrErasureBegun]. What was collected is shredded. Canceling a canceled request
+// does nothing but empty its spool and remove its files, should that have failed.
 func (r *Requests) Cancel(ctx context.Context, id string, by By) (*Request, error) {
 	rec, err := r.engine.config.Store.Request(ctx, id)
 	if err != nil {
@@ -65,10 +66,46 @@ func (r *Requests) Retry(ctx context.Context, id string, by By) (*Request, error
 	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Retry}, by, "")
 }
 
+// Wake asks the executor to look at a request that is [StatusApproved] or
+// [StatusInProcessing], in case its job was lost: any other status is
+// [ErrConflict]. It changes nothing: a request that waits for its time goes on
+// waiting, and one that is worked on is left alone. In a process that neither
+// runs nor has a Config.Executor there is nobody to ask; one that runs finds the
+// request by itself.
+func (r *Requests) Wake(ctx context.Context, id string) (*Request, error) {
+	rec, err := r.engine.config.Store.Request(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	refused := &RefusedError{RequestID: id, Status: rec.Status, Verb: "wake"}
+	switch {
+	case !rec.DeletedAt.IsZero():
+		refused.cause, refused.reason = ErrDeleted, "it was deleted"
+		return nil, refused
+	case rec.Status != StatusApproved && rec.Status != StatusInProcessing:
+		refused.cause, refused.reason = ErrConflict, "it is "+string(rec.Status)
+		return nil, refused
+	case r.engine.config.Executor == nil && !r.engine.runner.running.Load():
+		return rec.request(), nil
+	}
+	if err := r.engine.runner.executor.Enqueue(ctx, Job{RequestID: id}); err != nil {
+		return nil, fmt.Errorf("dsr: request %s could not be enqueued: %w", id, err)
+	}
+	return rec.request(), nil
+}
+
+// Replan is Retry with the newest configuration: the work begins anew with a
+// plan of what the [Catalogue] and Config say now, and what was collected is
+// shredded. What people answered stays. Once its erasure has begun it is
+// [ErrErasureBegun].
+func (r *Requests) Replan(ctx context.Context, id string, by By) (*Request, error) {
+	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Replan}, by, "")
+}
+
 // Resubmit begins a request anew, under the same ID and with the audit trail it
 // has, through the flow as it is configured now. What was collected is shredded,
 // a verified identity stays verified; one that is not gets a new code. Once its
-// erasure has begun it is [ErrConflict].
+// erasure has begun it is [ErrErasureBegun].
 func (r *Requests) Resubmit(ctx context.Context, id string, by By) (*Request, error) {
 	return r.change(ctx, id, lifecycle.Event{Kind: lifecycle.Resubmit}, by, "")
 }
@@ -127,14 +164,29 @@ func (r *Requests) changeIf(ctx context.Context, id string, event lifecycle.Even
 			if event.Repeats, err = r.repeatsStored(ctx, d); err != nil {
 				return err
 			}
-			d.state.Flow = r.engine.flow(d.Record.Policy).lifecycle(r.engine.config.Retention, r.engine.erases(d.Record.Policy))
+			g, done, err := r.engine.take(ctx, newest)
+			if err != nil {
+				return err
+			}
+			defer done()
+			d.state.Flow = g.lifecycle(d.Record.Policy)
 			if err := d.move(ctx, event, by, nil); err != nil || d.Record.Status != StatusUnverified {
 				return err
 			}
-			return d.newCode(ctx, r.engine.flow(d.Record.Policy), By{}, false)
+			return d.newCode(ctx, g.flow(d.Record.Policy), By{}, false)
 		}
-		if event.Kind == lifecycle.Retry || event.Kind == lifecycle.Resume {
+		if event.Kind == lifecycle.Retry || event.Kind == lifecycle.Replan || event.Kind == lifecycle.Resume {
 			d.Record.Failure = ""
+		}
+		event := event
+		if event.Kind == lifecycle.Answer {
+			var err error
+			if event.Removed, err = d.removedChecks(ctx); err != nil {
+				return err
+			}
+			if slices.Contains(event.Removed, event.Check) {
+				return d.refuse(string(event.Kind), "check "+event.Check+" was removed")
+			}
 		}
 		if err := d.move(ctx, event, by, details); err != nil || notice == "" {
 			return err
@@ -218,6 +270,8 @@ func refused(id string, err error) error {
 	}
 	cause := ErrConflict
 	switch refusal.Reason {
+	case lifecycle.ErasureBegun:
+		cause = ErrErasureBegun
 	case lifecycle.IsDeleted:
 		cause = ErrDeleted
 	case lifecycle.NoReason:
@@ -255,7 +309,7 @@ func (e *RefusedError) Error() string {
 }
 
 // Unwrap returns what a host branches on: [ErrConflict] for a status that does
-// not allow it, [ErrDeleted], [ErrNoReason], [ErrCodeExpired],
+// not allow it, of which [ErrErasureBegun] is one, [ErrDeleted], [ErrNoReason], [ErrCodeExpired],
 // [ErrTooManyAttempts], [ErrNotFound] for a check that there is not, or
 // [ErrShredded].
 func (e *RefusedError) Unwrap() error { return e.cause }

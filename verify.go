@@ -21,7 +21,7 @@ import (
 // at most [Flow.Codes] for a request.
 func (r *Requests) SendCode(ctx context.Context, id string, by By) (*Request, error) {
 	d, err := r.try(ctx, id, func(d *draft) (err error) {
-		return d.newCode(ctx, r.engine.flow(d.Record.Policy), by, false)
+		return d.newCode(ctx, r.engine.present().flow(d.Record.Policy), by, false)
 	})
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (e *Engine) renewCode(ctx context.Context, m *Message, l *letter, secret *l
 		if life, err := e.codeLife(ctx, &d.Record, secret); err != nil || life != codeExpired {
 			return cmp.Or(err, errOutdated)
 		}
-		if err := d.newCode(ctx, e.flow(d.Record.Policy), By{}, true); err != nil {
+		if err := d.newCode(ctx, e.present().flow(d.Record.Policy), By{}, true); err != nil {
 			return err
 		}
 		next := &d.Messages[len(d.Messages)-1].Message
@@ -155,7 +155,7 @@ func (e *Engine) sendWithCode(ctx context.Context, d *draft) error {
 
 // repeatsStored looks for the request that a stored one is a duplicate of.
 func (r *Requests) repeatsStored(ctx context.Context, d *draft) (string, error) {
-	flow := r.engine.flow(d.Record.Policy)
+	flow := r.engine.present().flow(d.Record.Policy)
 	if flow.Duplicates == nil || d.Record.Keys[keyIdentity] == nil {
 		return "", nil
 	}

@@ -53,6 +53,9 @@ func (e *Engine) know(m *Message, next time.Time) (changed bool, err error) {
 // lookRound looks for requests that nobody would ever hear of otherwise: those
 // that wait for a vendor or a form that this process does not have.
 func (e *Engine) lookRound(ctx context.Context) error {
+	if err := e.forms.refresh(ctx); err != nil {
+		return err
+	}
 	unknown := map[string]bool{}
 	for rec, err := range e.records(ctx, RecordQuery{Status: []Status{StatusAwaitingEmail, StatusRequiresInput}}) {
 		if err != nil {
@@ -71,7 +74,7 @@ func (e *Engine) lookRound(ctx context.Context) error {
 			if _, form, cut := strings.Cut(of, "/"); ok && cut && !e.forms.has(form) {
 				e.config.Logger.ErrorContext(ctx, "a request waits for a form that this process does not have", "request", rec.ID, "form", form)
 				e.tellOnce(ctx, rec.ID, "form", await, fmt.Sprintf(
-					"request %s waits for the form %q, which there is not in this process: define it again (Config.Forms keeps it across restarts), or let the request go on with Forms.Delete(%q)", rec.ID, form, form))
+					"request %s waits for the form %q, which there is not in this process: define it again, or let the request go on with Forms.Delete(%q)", rec.ID, form, form))
 			}
 		}
 	}

@@ -215,16 +215,15 @@ func TestOutboxGoesOnBesideWhatCannotBeRead(t *testing.T) {
 	require.Contains(t, o.told(), "received to bob@example.com")
 }
 
-// A form that is not defined again after a restart is told of, once for each
+// A form that left Config.Forms is told of, once for each
 // start, since nobody else would ever tell.
 func TestFormsThatVanish(t *testing.T) {
 	t.Parallel()
-	o := newDesk(t, nil)
-	_, err := o.engine.Forms().Create(t.Context(), textForm("one", "a"))
-	require.NoError(t, err)
+	o := newDesk(t, nil, textForm("one", "a"))
 	o.waiting(t, "access", "ada@example.com")
 	o.send(t)
-	const vanished = `input required message=request r1 waits for the form "one", which there is not in this process: define it again (Config.Forms keeps it across restarts), or let the request go on with Forms.Delete("one")`
+	o.config.Forms = nil
+	const vanished = `input required message=request r1 waits for the form "one", which there is not in this process: define it again, or let the request go on with Forms.Delete("one")`
 	require.NotContains(t, o.told(), vanished)
 	count := func() int {
 		return len(slices.DeleteFunc(o.told(), func(line string) bool { return line != vanished }))
