@@ -28,7 +28,9 @@ type Options struct {
 	// .zip, application/octet-stream for all others.
 	ContentType string
 	// BufferSize is the size of the parts of an upload in bytes, of which an
-	// upload holds about three in memory; on S3, only with blobs3.New. A file on S3 has at most 10,000 parts: those of 5 MiB make 48 GiB.
+	// upload holds about three in memory, five at most; on S3, only with
+	// blobs3.New. A file on S3 has at most 10,000 parts: those of 5 MiB make
+	// 48 GiB.
 	// Defaults to [DefaultBufferSize].
 	BufferSize int
 	// MaxConcurrency is how many parts of a file are uploaded at once. Each

@@ -40,13 +40,22 @@ func (c *Connector) Ask(_ context.Context, q *dsr.Question) (*dsr.TaskSpec, erro
 		case err != nil:
 			return nil, fmt.Errorf("manualtask: the condition of %s: %w", q.Collection.Address, err)
 		case len(unmet) > 0:
-			return &dsr.TaskSpec{Skip: "not needed, since this does not hold: " + strings.Join(unmet, ", ")}, nil
+			return &dsr.TaskSpec{Skip: "not needed, since this does not hold: " + someOf(unmet)}, nil
 		}
 	}
 	return &dsr.TaskSpec{
 		Title: cmp.Or(col.Title, q.Collection.Address.String()), Instructions: col.Instructions,
 		Fields: fields, Assignees: slices.Clone(col.Assignees), Due: col.Due, Remind: col.Remind,
 	}, nil
+}
+
+// someOf names the first of what does not hold, and how much more there is.
+func someOf(unmet []string) string {
+	const shown = 5
+	if len(unmet) <= shown {
+		return strings.Join(unmet, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(unmet[:shown], ", "), len(unmet)-shown)
 }
 
 // fields are those that a question is about.

@@ -1,6 +1,7 @@
 package manualtask_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -154,6 +155,19 @@ func TestWhen(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhenMuchDoesNotHold(t *testing.T) {
+	t.Parallel()
+	opts := options()
+	when := &manual.Condition{Logical: manual.And}
+	for range 8 {
+		when.Conditions = append(when.Conditions, manual.Condition{Address: "privacy_request.location", Operator: manual.NotExists})
+	}
+	opts.Collections["archive"] = manualtask.Collection{When: when}
+	spec, err := connector(t, opts).Ask(t.Context(), question(graph.Erasure))
+	require.NoError(t, err)
+	require.Equal(t, &dsr.TaskSpec{Skip: "not needed, since this does not hold: " + strings.Repeat("privacy_request.location not_exists, ", 4) + "privacy_request.location not_exists and 3 more"}, spec)
 }
 
 func TestWhenLooksElsewhere(t *testing.T) {

@@ -21,11 +21,21 @@ import (
 // preference is an action that Fides has tasks for, and no policy has yet.
 const preference graph.Action = "preference"
 
-// Options say who is asked for what.
+// Options say who is asked for what. Their JSON is that of the options of a
+// connection of [ConnectionType]:
+//
+//	{"collections": {"archive": {
+//		"title": "…", "instructions": "…", "assignees": ["archivists"], "due": "168h", "remind": "48h",
+//		"fields": [{"key": "note", "label": "…", "help": "…", "type": "text", "request_type": "access"}],
+//		"when": {"field_address": "shop:customer:id", "operator": "lt", "value": 1000}
+//	}}}
+//
+// Durations are those of [time.ParseDuration], conditions those of
+// [manual.Condition]. All keys of a collection may be left out.
 type Options struct {
 	// Collections are those of the connection's dataset, by name; at least
 	// one.
-	Collections map[string]Collection
+	Collections map[string]Collection `json:"collections"`
 }
 
 // Collection is what people are asked of one collection.

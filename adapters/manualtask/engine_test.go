@@ -121,6 +121,21 @@ func TestPeopleAnswer(t *testing.T) {
 	require.True(t, found)
 }
 
+// A column that people were not asked for would say that they found nothing.
+func TestWhatNobodyWasAskedForIsInNoPackage(t *testing.T) {
+	t.Parallel()
+	e, folder := house(t, &manualtask.Options{Collections: map[string]manualtask.Collection{"archive": {Fields: []manualtask.Field{field("note", dsr.TaskText, "")}}}})
+	require.Equal(t, dsr.StatusRequiresInput, advance(t, e, "access", "jane@example.com").Status)
+	task := onlyTask(t, e)
+	_, err := e.Tasks().Answer(t.Context(), "r1", task.ID, task.Revision, map[string]any{"note": "a letter"}, dsr.By{})
+	require.NoError(t, err)
+	req, err := e.Requests().Advance(t.Context(), "r1")
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(folder, req.Packages[0].Name))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"paper:archive":[{"note":"a letter"}],"shop:customer":[{"email":"jane@example.com"}]}`, string(text))
+}
+
 func TestPeopleAreNotAsked(t *testing.T) {
 	t.Parallel()
 	e, _ := house(t, archiveOptions())

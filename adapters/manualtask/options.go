@@ -7,10 +7,17 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/godsr/dsr"
 	"github.com/godsr/dsr/graph"
 	"github.com/godsr/dsr/manual"
+)
+
+// What the engine takes of assignees.
+const (
+	maxAssignees = 100
+	maxAssignee  = 1000 // bytes
 )
 
 // New returns a connector that asks as the options say, which it copies;
@@ -81,8 +88,13 @@ func (c *Collection) check(add func(format string, args ...any)) {
 			add("field %q has the type %q: it must be text, checkbox or file", f.Key, string(f.Type))
 		}
 	}
+	if len(c.Assignees) > maxAssignees {
+		add("it has %d assignees, of which there can be %d: name a group", len(c.Assignees), maxAssignees)
+	}
 	for i, assignee := range c.Assignees {
 		switch {
+		case len(assignee) > maxAssignee || !utf8.ValidString(assignee):
+			add("assignee %d has a name of more than %d bytes, or one that is no UTF-8: correct it", i+1, maxAssignee)
 		case strings.TrimSpace(assignee) == "":
 			add("assignee %d has no name: remove it", i+1)
 		case slices.Contains(c.Assignees[:i], assignee):

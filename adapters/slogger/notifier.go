@@ -43,7 +43,7 @@ func New(logger *slog.Logger, opts *Options) *Notifier {
 }
 
 // Notify implements [dsr.Notifier]. The line is "notice" with the attributes
-// id, kind, audience, request, external_id, policy, actions, at, deadline,
+// id, kind, audience, request, policy, actions, at, deadline,
 // locale, packages, message and tasks, each only where the notice has it, and
 // code where Options.ShowCodes is set. A log that is turned off at this level,
 // or whose handler fails, is an error: the notice is then written later.
@@ -80,7 +80,6 @@ func (n *Notifier) attrs(notice *dsr.Notice) []slog.Attr {
 		}
 	}
 	add(notice.RequestID != "", slog.String("request", notice.RequestID))
-	add(notice.ExternalID != "", slog.String("external_id", notice.ExternalID))
 	add(notice.Policy != "", slog.String("policy", notice.Policy))
 	add(len(notice.Actions) > 0, slog.Any("actions", notice.Actions))
 	add(!notice.At.IsZero(), slog.Time("at", notice.At))

@@ -113,7 +113,7 @@ func whole() dsr.Notice {
 
 func TestLines(t *testing.T) {
 	t.Parallel()
-	const told = `"msg":"notice","service":"privacy","id":"n1","kind":"verify","audience":"data subject","request":"r1","external_id":"case 1","policy":"both",` +
+	const told = `"msg":"notice","service":"privacy","id":"n1","kind":"verify","audience":"data subject","request":"r1","policy":"both",` +
 		`"actions":["access","erasure"],"at":"2024-02-29T12:30:15Z","deadline":"2024-02-29T13:30:15Z","locale":"de","packages":["r1.zip"],` +
 		`"message":"the form has no submission","tasks":[{"request_id":"r1","task":"crm","title":"Look into the CRM","due":"2024-02-29T12:30:15Z"}]`
 	for _, c := range []struct {

@@ -111,10 +111,10 @@ func (n *Notifier) mechanism(ctx context.Context, client *smtp.Client) (smtp.Aut
 		name string
 		auth func() smtp.Auth
 	}{
-		{"SCRAM-SHA-256-PLUS", func() smtp.Auth { return smtp.ScramSHA256PlusAuth(user, password, &state) }},
-		{"SCRAM-SHA-256", func() smtp.Auth { return smtp.ScramSHA256Auth(user, password) }},
-		{"SCRAM-SHA-1-PLUS", func() smtp.Auth { return smtp.ScramSHA1PlusAuth(user, password, &state) }},
-		{"SCRAM-SHA-1", func() smtp.Auth { return smtp.ScramSHA1Auth(user, password) }},
+		{"SCRAM-SHA-256-PLUS", func() smtp.Auth { return boundedScram{smtp.ScramSHA256PlusAuth(user, password, &state)} }},
+		{"SCRAM-SHA-256", func() smtp.Auth { return boundedScram{smtp.ScramSHA256Auth(user, password)} }},
+		{"SCRAM-SHA-1-PLUS", func() smtp.Auth { return boundedScram{smtp.ScramSHA1PlusAuth(user, password, &state)} }},
+		{"SCRAM-SHA-1", func() smtp.Auth { return boundedScram{smtp.ScramSHA1Auth(user, password)} }},
 		{"CRAM-MD5", func() smtp.Auth { return smtp.CRAMMD5Auth(user, password) }},
 		{"PLAIN", func() smtp.Auth { return smtp.PlainAuth("", user, password, n.opts.Host, false) }},
 		{"LOGIN", func() smtp.Auth { return smtp.LoginAuth(user, password, n.opts.Host, false) }},

@@ -89,6 +89,9 @@ const (
 	reasonUnfit       = "a value does not fit its column"
 	reasonConstraint  = "a constraint of the table refuses the change"
 	reasonPermission  = "permission denied"
+	reasonCredentials = "the database does not accept the user name and the password, or from where they come"
+	reasonNoDatabase  = "there is no such database"
+	reasonUnsafe      = "the connection cannot be encrypted: the server offers no TLS, or a certificate that cannot be verified"
 	reasonChanged     = "the table changed: describe it again"
 	reasonReadOnly    = "the database may not be written to"
 	reasonCollision   = "the transaction collided with others"
@@ -98,6 +101,7 @@ const (
 	reasonResource    = "the database is out of a resource"
 	reasonFull        = "the database has no room left"
 	reasonIO          = "the database cannot read or write its files"
+	reasonCantOpen    = "the database cannot open its file: there may be no such file"
 )
 
 // passing reports whether what a code tells is likely to go away by itself.
@@ -109,7 +113,7 @@ const (
 // not there: somebody has to mend these.
 func passing(family Dialect, code string) bool {
 	switch reasonOf(family, code) {
-	case reasonCollision, reasonBusy, reasonEnded, reasonUnreachable, reasonResource, reasonFull, reasonIO:
+	case reasonCollision, reasonBusy, reasonEnded, reasonUnreachable, reasonResource, reasonFull, reasonIO, reasonCantOpen:
 		return true
 	case reasonReadOnly:
 		// The others are settings of the connection or of the file.
@@ -135,6 +139,10 @@ func postgresReason(code string) string {
 	switch code {
 	case "42501":
 		return reasonPermission
+	case "28000", "28P01":
+		return reasonCredentials
+	case "3D000":
+		return reasonNoDatabase
 	case "42P01", "42703":
 		return reasonChanged
 	case "25006":
@@ -175,7 +183,11 @@ func mysqlReason(code string) string {
 		return reasonUnfit
 	case "1290", "1792", "1836":
 		return reasonReadOnly
-	case "1044", "1045", "1142", "1143":
+	case "1045", "1698":
+		return reasonCredentials
+	case "1049":
+		return reasonNoDatabase
+	case "1044", "1142", "1143":
 		return reasonPermission
 	case "1054", "1146":
 		return reasonChanged
@@ -211,8 +223,10 @@ func sqliteReason(code string) string {
 		return reasonResource
 	case sqliteFull:
 		return reasonFull
-	case sqliteIOError, sqliteCantOpen:
+	case sqliteIOError:
 		return reasonIO
+	case sqliteCantOpen:
+		return reasonCantOpen
 	}
 	return reasonRefused
 }

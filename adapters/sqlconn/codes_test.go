@@ -51,7 +51,7 @@ func TestPassingCodes(t *testing.T) {
 		{PostgreSQL, reasonPermission, false, []string{"42501"}},
 		{PostgreSQL, reasonChanged, false, []string{"42P01", "42703"}},
 		// 57P04 is a database that was dropped.
-		{PostgreSQL, reasonRefused, false, []string{"57P04", "28P01", "28000", "3D000", "25P02", "42601", "XX000", "0A000", "", "4"}},
+		{PostgreSQL, reasonRefused, false, []string{"57P04", "25P02", "42601", "XX000", "0A000", "", "4"}},
 
 		{MySQL, reasonUnreachable, true, []string{"1042", "1158", "1159", "1160", "1161", "2002", "2003", "2006", "2013"}},
 		{MySQL, reasonResource, true, []string{"1037", "1040", "1041", "1135", "1203", "1226"}},
@@ -64,14 +64,19 @@ func TestPassingCodes(t *testing.T) {
 		{MySQL, reasonReadOnly, false, []string{"1792"}},
 		{MySQL, reasonConstraint, false, []string{"1062", "1451"}},
 		{MySQL, reasonUnfit, false, []string{"1406", "1366"}},
-		{MySQL, reasonPermission, false, []string{"1044", "1045", "1142"}},
+		{PostgreSQL, reasonCredentials, false, []string{"28P01", "28000"}},
+		{PostgreSQL, reasonNoDatabase, false, []string{"3D000"}},
+		{MySQL, reasonPermission, false, []string{"1044", "1142"}},
+		{MySQL, reasonCredentials, false, []string{"1045", "1698"}},
+		{MySQL, reasonNoDatabase, false, []string{"1049"}},
 		{MySQL, reasonChanged, false, []string{"1054", "1146"}},
-		{MySQL, reasonRefused, false, []string{"1064", "1049", "5", "13"}},
+		{MySQL, reasonRefused, false, []string{"1064", "5", "13"}},
 
 		{SQLite, reasonBusy, true, []string{"5", "261", "517", "773", "6", "262", "15"}},
 		{SQLite, reasonFull, true, []string{"13"}},
 		// 1290 is a folder that cannot be synchronised, not MySQL's read-only.
-		{SQLite, reasonIO, true, []string{"10", "266", "778", "1290", "14", "270", "526"}},
+		{SQLite, reasonIO, true, []string{"10", "266", "778", "1290"}},
+		{SQLite, reasonCantOpen, true, []string{"14", "270", "526"}},
 		{SQLite, reasonResource, true, []string{"7"}},
 		{SQLite, reasonReadOnly, false, []string{"8", "264", "776", "1032"}},
 		{SQLite, reasonConstraint, false, []string{"19", "275", "787", "1299", "1555", "2067"}},
@@ -112,12 +117,12 @@ func TestPassingWithoutCode(t *testing.T) {
 		{fmt.Errorf("canary: %w", errors.New("conn closed")), lostText, true},
 		{errors.New("database or disk is full"), "sqlconn: read people: the database has no room left (code 13)", true},
 		{errors.New("sqlite3: disk I/O error: canary"), "sqlconn: read people: the database cannot read or write its files (code 10)", true},
-		{errors.New("unable to open database file: canary"), "sqlconn: read people: the database cannot read or write its files (code 14)", true},
+		{errors.New("unable to open database file: canary"), "sqlconn: read people: the database cannot open its file: there may be no such file (code 14)", true},
 		{errors.New("database table is locked: canary"), "sqlconn: read people: the database is busy (code 5)", true},
 		{errors.New("sql: database is closed"), "sqlconn: read people: the database handle is closed", false},
 		{errors.New("canary: invalid connection string"), "sqlconn: read people: the database refused the statement", false},
 		{errors.New("canary"), "sqlconn: read people: the database refused the statement", false},
-		{context.DeadlineExceeded, "sqlconn: read people: context deadline exceeded", false},
+		{context.DeadlineExceeded, "sqlconn: read people: context deadline exceeded", true},
 	} {
 		err := failure(t.Context(), "read", "people", test.err)
 		require.EqualError(t, err, test.text)

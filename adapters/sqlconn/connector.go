@@ -40,7 +40,9 @@ type Connector struct {
 	readOnly bool
 	schema   string
 	attempts int
-	err      error // what New found wrong
+	// ready says why nothing can be done with the database: what New found
+	// wrong, or where its file has got to.
+	ready func() error
 
 	mu     sync.Mutex
 	tables map[tableName]*table
@@ -79,15 +81,15 @@ func New(db *sql.DB, d Dialect, opts *Options) *Connector {
 		readOnly: o.ReadOnly,
 		schema:   o.Schema,
 		attempts: cmp.Or(max(o.Attempts, 0), 5),
-		err:      err,
+		ready:    func() error { return err },
 		tables:   make(map[tableName]*table),
 	}
 }
 
 // Ping reports whether the database can be reached now.
 func (c *Connector) Ping(ctx context.Context) error {
-	if c.err != nil {
-		return c.err
+	if err := c.ready(); err != nil {
+		return err
 	}
 	if err := c.db.PingContext(ctx); err != nil {
 		return failure(ctx, "ping", "", err)
@@ -100,8 +102,8 @@ func (c *Connector) Ping(ctx context.Context) error {
 // [dsr.ErrNoCollection] when there is no such table or view, and an error that
 // names every declared field for which the table has no column.
 func (c *Connector) Describe(ctx context.Context, collection *graph.Collection) (*dsr.Schema, error) {
-	if c.err != nil {
-		return nil, c.err
+	if err := c.ready(); err != nil {
+		return nil, err
 	}
 	t, err := c.load(ctx, collection)
 	if err != nil {

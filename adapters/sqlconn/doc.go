@@ -18,8 +18,8 @@
 // compared as text, numbers by value, so 1 equals "1". PostgreSQL cannot ask
 // whether text is JSON, so a text column with declared keys is read whole there.
 //
-// FoldCase ignores letter case as [strings.EqualFold] does, and nothing else:
-// the database narrows the rows down with its lower(), or with a collation that
+// FoldCase ignores letter case as [dsr.Fold] does, and nothing else: the
+// database narrows the rows down with its lower(), or with a collation that
 // ignores case anyway, and the connector decides. Databases fold fewer letters
 // (SQLite A to Z only, as PostgreSQL's collation "C"), so with an input that
 // holds letters beyond ASCII every row that holds such letters is looked at. An

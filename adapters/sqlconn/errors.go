@@ -2,6 +2,7 @@ package sqlconn
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -79,7 +80,10 @@ func failure(ctx context.Context, operation, table string, err error) error {
 	switch {
 	case e.cause != nil:
 		e.reason = e.cause.Error()
-		e.passing = errors.Is(e.cause, driver.ErrBadConn) || errors.Is(e.cause, sql.ErrConnDone)
+		e.passing = errors.Is(e.cause, driver.ErrBadConn) || errors.Is(e.cause, sql.ErrConnDone) ||
+			errors.Is(e.cause, context.DeadlineExceeded) && ctx.Err() == nil // the driver's own patience is over
+	case e.Code == "" && unsafe(err):
+		e.reason = reasonUnsafe
 	case e.Code == "" && lost(err):
 		e.reason, e.passing = "the database cannot be reached, or ended the connection", true
 	case strings.HasPrefix(err.Error(), "sql: database is closed"):
@@ -104,4 +108,16 @@ func lost(err error) bool {
 		}
 	}
 	return false
+}
+
+// unsafe reports whether the connection was given up because it cannot be
+// encrypted as it was asked for.
+func unsafe(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) {
+		return true
+	}
+	text := err.Error()
+	return strings.Contains(text, "server refused TLS connection") || // pgx
+		strings.Contains(text, "server does not support TLS") // go-sql-driver
 }

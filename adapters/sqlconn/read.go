@@ -37,8 +37,8 @@ func (c *Connector) DryRead(ctx context.Context, q *dsr.Query) ([]string, error)
 }
 
 func (c *Connector) compile(ctx context.Context, q *dsr.Query) (*reading, error) {
-	if c.err != nil {
-		return nil, c.err
+	if err := c.ready(); err != nil {
+		return nil, err
 	}
 	// An empty query is refused before anything is asked.
 	if len(q.Criteria) == 0 || slices.ContainsFunc(q.Criteria, func(cr dsr.Criterion) bool {

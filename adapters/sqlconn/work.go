@@ -73,8 +73,8 @@ func (w *writing) assignments(prefix string, value func(c *column, expr string) 
 // prepare checks a chunk. A chunk that addresses no row, or a row without a
 // whole key, is refused.
 func (c *Connector) prepare(ctx context.Context, ch *dsr.Chunk) (*work, error) {
-	if c.err != nil {
-		return nil, c.err
+	if err := c.ready(); err != nil {
+		return nil, err
 	}
 	name := ""
 	if ch.Collection != nil {

@@ -33,7 +33,9 @@ type Options struct {
 	Kinds []dsr.NoticeKind
 	// ReplyTo is the URL below which the host serves Fides' API, such as
 	// "https://privacy.shop.example/api/v1". Hooks that may answer later are
-	// then told where, with their token. Defaults to none: no token is sent.
+	// then told where, with their token. "/" sends the paths alone, as Fides
+	// does: receivers that were written for it put the host and "/api/v1"
+	// before them. Defaults to none: no token is sent.
 	ReplyTo string
 	// Header is added to each call, such as an Authorization. It cannot
 	// replace what the client sets itself. Defaults to none.
@@ -66,6 +68,7 @@ type Client struct {
 	url      *url.URL
 	keys     [][]byte
 	opts     Options
+	replies  bool // hooks are told where to answer later, below opts.ReplyTo
 	outbound *outbound.Client
 }
 
@@ -80,6 +83,11 @@ const defaultTimeout = 20 * time.Second
 // to 64 bytes in base64 each, the newest first. Nil stands for default options.
 // The error names every fault of what is given.
 func New(address string, secrets []string, opts *Options) (*Client, error) {
+	return newClient(address, secrets, true, opts)
+}
+
+// newClient returns a client that signs, or one that has no secrets.
+func newClient(address string, secrets []string, signs bool, opts *Options) (*Client, error) {
 	c := &Client{}
 	if opts != nil {
 		c.opts = *opts
@@ -103,9 +111,13 @@ func New(address string, secrets []string, opts *Options) (*Client, error) {
 	} else if faults[0] = c.outbound.CheckURL(c.url); faults[0] != nil {
 		faults[0] = fmt.Errorf("the URL cannot be called: %w", faults[0])
 	}
-	c.keys, faults[1] = parseSecrets(secrets)
-	if base, err := url.Parse(o.ReplyTo); err != nil || o.ReplyTo != "" && (base.Host == "" || base.RawQuery != "" || base.User != nil) {
-		faults[2] = errors.New("Options.ReplyTo is not the absolute URL of an API, without a query")
+	if signs {
+		c.keys, faults[1] = parseSecrets(secrets)
+	}
+	if c.replies = o.ReplyTo != ""; c.replies && o.ReplyTo != "/" {
+		if base, err := url.Parse(o.ReplyTo); err != nil || base.Host == "" || base.RawQuery != "" || base.User != nil {
+			faults[2] = errors.New("Options.ReplyTo is neither the absolute URL of an API, without a query, nor \"/\"")
+		}
 	}
 	for _, kind := range o.Kinds {
 		if !slices.Contains(dsr.NoticeKinds(), kind) {
@@ -113,7 +125,7 @@ func New(address string, secrets []string, opts *Options) (*Client, error) {
 		}
 	}
 	if err := errors.Join(faults[:]...); err != nil {
-		return nil, fmt.Errorf("webhook: %w", err)
+		return nil, settingsError(err.Error())
 	}
 	o.ReplyTo = strings.TrimSuffix(o.ReplyTo, "/")
 	return c, nil
@@ -201,7 +213,9 @@ func (c *Client) post(ctx context.Context, id string, body []byte, header http.H
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set(headerID, id)
 	req.Header.Set(headerTimestamp, strconv.FormatInt(now.Unix(), 10))
-	req.Header.Set(headerSignature, sign(c.keys, id, now, body))
+	if req.Header.Del(headerSignature); len(c.keys) > 0 {
+		req.Header.Set(headerSignature, sign(c.keys, id, now, body))
+	}
 	send := c.outbound.Send
 	if read {
 		send = c.outbound.Do

@@ -168,8 +168,8 @@ func TestGuardedReceivers(t *testing.T) {
 	var says dsr.ReasonError
 	require.ErrorAs(t, err, &says)
 	require.Equal(t, err.Error(), says.Reason())
-	server.Close()
-	c, err = webhook.New(server.URL, []string{secret}, &webhook.Options{Insecure: true, Allow: loopback()})
+	const nobody = "http://127.0.0.1:1" // a port that no system gives to whoever asks for any
+	c, err = webhook.New(nobody, []string{secret}, &webhook.Options{Insecure: true, Allow: loopback()})
 	require.NoError(t, err)
 	require.ErrorIs(t, c.Notify(t.Context(), notice()), dsr.ErrUnavailable)
 }
@@ -182,7 +182,7 @@ func TestFaultsOfAClientAreToldAtOnce(t *testing.T) {
 	require.EqualError(t, err, `webhook: the URL cannot be called: it is refused: over http anybody on its way could read it
 secret 1 of 3 has 5 bytes; 24 to 64 are needed
 secret 2 of 3 is not "whsec_" followed by base64
-Options.ReplyTo is not the absolute URL of an API, without a query
+Options.ReplyTo is neither the absolute URL of an API, without a query, nor "/"
 Options.Kinds: there is no kind of notice "canary"`)
 	_, err = webhook.New("https://%zz.canary", nil, nil)
 	require.EqualError(t, err, "webhook: the URL cannot be parsed\nthere is no secret: give at least one, such as \"whsec_\" and 32 random bytes in base64")
@@ -200,16 +200,16 @@ func hookCall() *dsr.HookCall {
 func TestHookOnTheWire(t *testing.T) {
 	t.Parallel()
 	c, calls := receive(t, webhook.Options{Personal: true, ReplyTo: "https://privacy.shop.example/api/v1/"}, 200,
-		` {"derived_identity":{"customer_id":"7","email":["a","b"],"phone":null},"halt":true,"new_member":[1]}`)
+		` {"derived_identity":{"customer_id":7,"email":["a","b",-12345678901234567890],"phone":null,"card":{"label":"Card","value":["x",8]}},"halt":true,"new_member":[1]}`)
 	answer, err := c.Call(t.Context(), hookCall())
 	require.NoError(t, err)
 	require.True(t, answer.Halt)
 	require.Nil(t, answer.Eligible)
-	require.Equal(t, map[string][]string{"customer_id": {"7"}, "email": {"a", "b"}}, map[string][]string(answer.Identities))
+	require.Equal(t, map[string][]string{"customer_id": {"7"}, "email": {"a", "b", "-12345678901234567890"}, "card": {"x", "8"}}, map[string][]string(answer.Identities))
 	call := <-calls
 	require.Equal(t, `{"privacy_request_id":"r1","privacy_request_status":"in_processing","direction":"two_way","callback_type":"pre",`+
-		`"policy_action":"access","privacy_request":{"id":"r1","status":"in_processing","policy_key":"access","actions":["access","erasure"],`+
-		`"requested_at":"2030-01-02T03:04:05Z"},"timestamp":"2030-01-02T03:04:05Z","identity":{"email":"canary@example.com","phone":["1","2"]}}`, call.body)
+		`"policy_action":"access","timestamp":"2030-01-02T03:04:05.000000Z","privacy_request":`+repliedRequest(
+		`"requested_at":"2030-01-02T03:04:05.000000Z"`)+`,"identity":{"email":"canary@example.com","phone":["1","2"]}}`, call.body)
 	require.NoError(t, verifier(t, secret).Verify(call.header, []byte(call.body)))
 	require.Equal(t, "call-1", call.header.Get("webhook-id"))
 	require.Equal(t, "https://privacy.shop.example/api/v1/privacy-request/r1/resume", call.header.Get("reply-to"))
@@ -218,6 +218,89 @@ func TestHookOnTheWire(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, webhook.Identity{"email": {"canary@example.com"}, "phone": {"1", "2"}}, decoded.Identity)
 	require.NotContains(t, fmt.Sprintf("%v %+v", decoded, decoded), "canary")
+}
+
+// repliedRequest is the request of hookCall as hooks are told it, with members in
+// the place of those that are null.
+func repliedRequest(members ...string) string {
+	const policy = `{"id":null,"name":null,"key":"access","drp_action":null,"execution_timeframe":null,"client_id":null,"rules":[` +
+		`{"id":null,"name":null,"key":null,"action_type":"access","masking_strategy":null,"storage_destination_id":null},` +
+		`{"id":null,"name":null,"key":null,"action_type":"erasure","masking_strategy":null,"storage_destination_id":null}]}`
+	text := `{"id":"r1","external_id":null,"status":"in_processing","requested_at":null,"started_processing_at":null,"finished_processing_at":null,` +
+		`"reviewed_at":null,"reviewed_by":null,"finalized_at":null,"finalized_by":null,"submitted_by":null,` +
+		`"custom_privacy_request_fields_approved_by":null,"identity_verified_at":null,"custom_privacy_request_fields_approved_at":null,` +
+		`"client_id":null,"origin":null,"policy_id":null,"policy":` + policy + `,"property_id":null,"cancel_reason":null,"canceled_at":null,` +
+		`"consent_preferences":null,"source":null,"paused_at":null,"due_date":null,"days_left":null,"custom_fields":null,"location":null,` +
+		`"policy_key":"access","actions":["access","erasure"],"created_at":null,"deadline":null}`
+	for _, member := range members {
+		name, _, _ := strings.Cut(member, ":")
+		text = strings.Replace(text, name+":null", member, 1)
+	}
+	return text
+}
+
+// What Fides sends of a request is there, what is personal only where the
+// receiver gets that.
+func TestRequestOfAHook(t *testing.T) {
+	t.Parallel()
+	at := func(hour int) time.Time { return now().Add(time.Duration(hour-24) * time.Hour) }
+	told := func(personal bool, edit func(*dsr.Request)) string {
+		c, calls := receive(t, webhook.Options{Personal: personal}, 200, "")
+		call := hookCall()
+		call.Request = &dsr.Request{
+			ID: "r1", ExternalID: "case 7", Status: dsr.StatusInProcessing, Policy: "access", Location: "FR", RequestedAt: at(1), CreatedAt: at(2),
+			VerifiedAt: at(3), ReviewedAt: at(4), StartedAt: at(5), PausedAt: at(6), DeadlineAt: now().Add(47 * time.Hour),
+			Opened: &dsr.Opened{
+				Identities: dsr.Identities{"email": {"canary@example.com"}}, Source: "Privacy Center", Labels: dsr.Labels{"property_id": "shop", "note": "canary"},
+				Fields: dsr.Fields{"size": {Label: "Size", Value: int64(4)}, "tags": {Value: []any{"a", "b"}}},
+				Remarks: []dsr.Remark{
+					{Time: at(2), Action: "received", Actor: "cy"}, {Time: at(4), Action: "approved", Actor: "dee", Reason: "canary"},
+				},
+			},
+		}
+		edit(call.Request)
+		_, err := c.Call(t.Context(), call)
+		require.NoError(t, err)
+		var body struct {
+			Request json.RawMessage `json:"privacy_request"`
+		}
+		text := (<-calls).body
+		require.NoError(t, json.Unmarshal([]byte(text), &body))
+		decoded, err := webhook.DecodeCall([]byte(text))
+		require.NoError(t, err)
+		require.Equal(t, at(4), decoded.Request.ReviewedAt)
+		require.Equal(t, "FR", decoded.Request.Location)
+		require.True(t, decoded.Request.FinalizedAt.IsZero())
+		return string(body.Request)
+	}
+	plain := []string{
+		`"external_id":"case 7"`, `"requested_at":"2030-01-01T04:04:05.000000Z"`, `"started_processing_at":"2030-01-01T08:04:05.000000Z"`,
+		`"reviewed_at":"2030-01-01T07:04:05.000000Z"`, `"identity_verified_at":"2030-01-01T06:04:05.000000Z"`, `"paused_at":"2030-01-01T09:04:05.000000Z"`,
+		`"due_date":"2030-01-04T02:04:05.000000Z"`, `"days_left":2`, `"location":"FR"`, `"created_at":"2030-01-01T05:04:05.000000Z"`, `"deadline":"2030-01-04T02:04:05.000000Z"`,
+	}
+	personal := []string{
+		`"reviewed_by":"dee"`, `"submitted_by":"cy"`, `"custom_privacy_request_fields_approved_by":"dee"`,
+		`"custom_privacy_request_fields_approved_at":"2030-01-01T07:04:05.000000Z"`, `"property_id":"shop"`, `"source":"Privacy Center"`,
+		`"custom_fields":{"size":{"label":"Size","value":4},"tags":{"label":"","value":["a","b"]}}`,
+	}
+	same := func(*dsr.Request) {}
+	require.Equal(t, repliedRequest(plain...), told(false, same))
+	require.Equal(t, repliedRequest(append(plain, personal...)...), told(true, same))
+
+	// Days are those of the calendar in UTC, whatever the hour and the zone.
+	for deadline, want := range map[time.Time]string{
+		time.Date(2030, 1, 3, 0, 0, 0, 0, time.UTC):                  "1",
+		time.Date(2030, 1, 3, 0, 30, 0, 0, time.FixedZone("", 3600)): "0",
+		time.Date(2030, 1, 1, 23, 0, 0, 0, time.UTC):                 "-1",
+	} {
+		require.Contains(t, told(false, func(r *dsr.Request) { r.DeadlineAt = deadline }), `"days_left":`+want+`,`)
+	}
+
+	before := func(r *dsr.Request) { // the approval was of the submission before
+		r.Opened.Remarks[1].Time = at(3)
+		r.Opened.Fields = nil
+	}
+	require.Equal(t, repliedRequest(append(plain, `"submitted_by":"cy"`, `"property_id":"shop"`, `"source":"Privacy Center"`)...), told(true, before))
 }
 
 func TestHookPhases(t *testing.T) {
@@ -243,15 +326,55 @@ func TestHookPhases(t *testing.T) {
 	require.Empty(t, sent.header["Reply-To-Token"])
 }
 
+// With "/" receivers are told paths alone, and those that know Fides' former
+// headers find them as well.
+func TestRepliesByPath(t *testing.T) {
+	t.Parallel()
+	for base, want := range map[string]string{"/": "", "https://privacy.shop.example/api/v1/": "https://privacy.shop.example/api/v1"} {
+		c, calls := receive(t, webhook.Options{ReplyTo: base}, 200, "")
+		replies := func(phase dsr.HookPhase, token string) map[string]string {
+			call := hookCall()
+			call.Phase, call.Token = phase, token
+			_, err := c.Call(t.Context(), call)
+			require.NoError(t, err)
+			told := map[string]string{}
+			for name, values := range (<-calls).header {
+				if strings.HasPrefix(name, "Reply-To") {
+					told[strings.ToLower(name)] = strings.Join(values, "|")
+				}
+			}
+			return told
+		}
+		require.Equal(t, map[string]string{
+			"reply-to": want + "/privacy-request/r1/resume", "reply-to-token": "secret-token",
+		}, replies(dsr.HookBefore, "secret-token"))
+		yes, no := want+"/privacy-request/r1/pre-approve/eligible", want+"/privacy-request/r1/pre-approve/not-eligible"
+		require.Equal(t, map[string]string{
+			"reply-to-eligible": yes, "reply-to-approve": yes, "reply-to-not-eligible": no, "reply-to-deny": no, "reply-to-token": "secret-token",
+		}, replies(dsr.HookPreApproval, "secret-token"))
+		require.Empty(t, replies(dsr.HookBefore, ""))
+	}
+	c, calls := receive(t, webhook.Options{}, 200, "")
+	_, err := c.Call(t.Context(), hookCall())
+	require.NoError(t, err)
+	require.Empty(t, (<-calls).header["Reply-To-Token"], "nobody is to answer later")
+}
+
 func TestWrongAnswers(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]string{
-		"<html>canary":                      "its answer is not JSON from byte 1 on",
-		"[]":                                "its answer is of the wrong form at byte 1: there should be a struct",
-		`{"halt":"canary"}`:                 "its answer is of the wrong form at byte 16: there should be a bool",
-		`{"eligible":1}`:                    "its answer is of the wrong form at byte 13: there should be a bool",
-		`{"derived_identity":"canary"}`:     "its answer has an identity that is not made of kinds with a text, or a list of texts, each",
-		`{"derived_identity":{"canary":7}}`: "its answer has an identity that is not made of kinds with a text, or a list of texts, each",
+		"<html>canary":                  "its answer is not JSON from byte 1 on",
+		"[]":                            "its answer is of the wrong form at byte 1: there should be a struct",
+		`{"halt":"canary"}`:             "its answer is of the wrong form at byte 16: there should be a bool",
+		`{"eligible":1}`:                "its answer is of the wrong form at byte 13: there should be a bool",
+		`{"derived_identity":"canary"}`: "its answer has an identity that is not made of kinds with a text or a whole number, or a list of them, each",
+		`{"derived_identity":{"canary":{"label":"canary"}}}`:  "its answer has an identity that is not made of kinds with a text or a whole number, or a list of them, each",
+		`{"derived_identity":{"canary":{"value":"7","x":1}}}`: "its answer has an identity that is not made of kinds with a text or a whole number, or a list of them, each",
+		`{"derived_identity":{"canary":7.5}}`:                 "its answer has an identity that is not made of kinds with a text or a whole number, or a list of them, each",
+		`{"derived_identity":{"email":"canary\ud800"}}`:       "its answer has an identity with a text that is no Unicode, such as half a surrogate pair",
+		`{"derived_identity":{"email":["a","canary\udc00"]}}`: "its answer has an identity with a text that is no Unicode, such as half a surrogate pair",
+		`{"derived_identity":{"canary\ud800":"a"}}`:           "its answer has an identity with a text that is no Unicode, such as half a surrogate pair",
+		"{\"derived_identity\":{\"email\":\"canary\xff\"}}":   "its answer has an identity with a text that is no Unicode, such as half a surrogate pair",
 	} {
 		c, _ := receive(t, webhook.Options{}, 200, answer)
 		_, err := c.Call(t.Context(), hookCall())

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,8 +10,10 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+	"unicode/utf8"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/internal/surrogate"
 )
 
 // Values of [Call].
@@ -46,21 +49,10 @@ type Call struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// CallRequest is the request of a call. What is empty is left out.
-type CallRequest struct {
-	ID          string     `json:"id"`
-	ExternalID  string     `json:"external_id,omitempty"`
-	Status      dsr.Status `json:"status"`
-	Policy      string     `json:"policy_key"`
-	Actions     []string   `json:"actions,omitempty"`
-	Location    string     `json:"location,omitempty"`
-	RequestedAt time.Time  `json:"requested_at,omitzero"`
-	CreatedAt   time.Time  `json:"created_at,omitzero"`
-	Deadline    time.Time  `json:"deadline,omitzero"`
-}
-
 // Identity are values by kind. It prints as [redacted] under every verb, and as
-// JSON; from JSON it is read in either form, one value or a list.
+// JSON; from JSON it is read in either form, one value or a list, or in
+// Fides' own with a label, {"label", "value"}. Whole numbers are read as the texts
+// that they are written as.
 type Identity map[string][]string
 
 // Format implements [fmt.Formatter] for every verb without showing a value.
@@ -73,20 +65,30 @@ func (ids Identity) LogValue() slog.Value { return slog.StringValue(redacted) }
 func (ids Identity) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
 // UnmarshalJSON implements [json.Unmarshaler]. null stands for no value, of a
-// kind or of all; the error quotes nothing.
+// kind or of all. What is no Unicode is refused: bytes that are no UTF-8, half a
+// surrogate pair. The error quotes nothing.
 func (ids *Identity) UnmarshalJSON(data []byte) error {
+	if !utf8.Valid(data) || surrogate.Lone(data) { // which would be replaced
+		return errText
+	}
 	var kinds map[string]json.RawMessage
 	if json.Unmarshal(data, &kinds) != nil {
 		return errIdentity
 	}
 	*ids = nil
 	for kind, raw := range kinds {
-		var one *string
-		var many []string
+		if len(raw) > 0 && raw[0] == '{' {
+			var err error
+			if raw, err = labeledValue(raw); err != nil {
+				return err
+			}
+		}
+		var one *identityValue
+		var many []identityValue
 		switch {
 		case json.Unmarshal(raw, &one) == nil:
 			if one != nil {
-				many = []string{*one}
+				many = []identityValue{*one}
 			}
 		case json.Unmarshal(raw, &many) != nil:
 			return errIdentity
@@ -97,12 +99,47 @@ func (ids *Identity) UnmarshalJSON(data []byte) error {
 		if *ids == nil {
 			*ids = Identity{}
 		}
-		(*ids)[kind] = many
+		for _, v := range many {
+			(*ids)[kind] = append((*ids)[kind], string(v))
+		}
 	}
 	return nil
 }
 
-var errIdentity = errors.New("has an identity that is not made of kinds with a text, or a list of texts, each")
+// labeledValue is the value of a kind that is given with a label, as Fides has
+// it. The label is left out: the kind stands for it.
+func labeledValue(raw []byte) ([]byte, error) {
+	var v struct {
+		Label *string         `json:"label"`
+		Value json.RawMessage `json:"value"`
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if decoder.Decode(&v) != nil || v.Value == nil {
+		return nil, errIdentity
+	}
+	return v.Value, nil
+}
+
+// identityValue is a text, or a whole number as it is written.
+type identityValue string
+
+// UnmarshalJSON implements [json.Unmarshaler]. The error quotes nothing.
+func (v *identityValue) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && (data[0] == '-' || data[0] >= '0' && data[0] <= '9') && !bytes.ContainsAny(data, ".eE") {
+		*v = identityValue(data)
+		return nil
+	}
+	if json.Unmarshal(data, (*string)(v)) != nil {
+		return errIdentity
+	}
+	return nil
+}
+
+var (
+	errIdentity = errors.New("has an identity that is not made of kinds with a text or a whole number, or a list of them, each")
+	errText     = errors.New("has an identity with a text that is no Unicode, such as half a surrogate pair")
+)
 
 // open returns the identities as they are sent.
 func (ids Identity) open() map[string]any {
@@ -170,8 +207,10 @@ func decodeAnswer(body []byte) (*dsr.HookAnswer, error) {
 }
 
 func wrongCall(err error) error {
-	if errors.Is(err, errIdentity) {
-		return errIdentity
+	for _, known := range []error{errIdentity, errText} {
+		if errors.Is(err, known) {
+			return known
+		}
 	}
 	return wrongJSON(err)
 }
@@ -184,11 +223,6 @@ func (c *Client) encodeCall(call *dsr.HookCall) ([]byte, http.Header, error) {
 	}
 	out := &Call{
 		RequestID: call.Request.ID, Status: call.Request.Status, Direction: DirectionOneWay,
-		Request: CallRequest{
-			ID: call.Request.ID, ExternalID: call.Request.ExternalID, Status: call.Request.Status, Policy: call.Request.Policy,
-			Location: call.Request.Location, RequestedAt: call.Request.RequestedAt, CreatedAt: call.Request.CreatedAt,
-			Deadline: call.Request.DeadlineAt,
-		},
 		Timestamp: c.opts.Clock().UTC(),
 	}
 	header := http.Header{}
@@ -199,8 +233,9 @@ func (c *Client) encodeCall(call *dsr.HookCall) ([]byte, http.Header, error) {
 	switch call.Phase {
 	case dsr.HookPreApproval:
 		out.CallbackType, out.Direction = CallbackPreApproval, DirectionTwoWay
-		header["Reply-To-Eligible"] = []string{base + "/pre-approve/eligible"}
-		header["Reply-To-Not-Eligible"] = []string{base + "/pre-approve/not-eligible"}
+		yes, no := []string{base + "/pre-approve/eligible"}, []string{base + "/pre-approve/not-eligible"}
+		header["Reply-To-Eligible"], header["Reply-To-Not-Eligible"] = yes, no
+		header["Reply-To-Approve"], header["Reply-To-Deny"] = yes, no // what Fides called them before, and still sends
 	case dsr.HookBefore:
 		out.CallbackType = CallbackPre
 		header["Reply-To"] = []string{base + "/resume"}
@@ -210,14 +245,11 @@ func (c *Client) encodeCall(call *dsr.HookCall) ([]byte, http.Header, error) {
 		return nil, nil, fmt.Errorf("there is no phase %q", call.Phase)
 	}
 	header["Reply-To-Token"] = []string{call.Token}
-	if c.opts.ReplyTo == "" || call.Token == "" {
+	if !c.replies || call.Token == "" {
 		header = nil
 	}
-	for _, action := range call.Actions {
-		out.Request.Actions = append(out.Request.Actions, string(action))
-	}
-	if len(out.Request.Actions) > 0 {
-		out.Action = out.Request.Actions[0]
+	if len(call.Actions) > 0 {
+		out.Action = string(call.Actions[0])
 	}
 	var shown Identity
 	if c.opts.Personal {
@@ -225,8 +257,11 @@ func (c *Client) encodeCall(call *dsr.HookCall) ([]byte, http.Header, error) {
 	}
 	body, err := json.Marshal(struct {
 		*Call
-		Identity map[string]any `json:"identity"` // stands for that of Call
-	}{out, shown.open()})
+		// These stand for those of Call.
+		Timestamp stamp          `json:"timestamp"`
+		Request   *sentRequest   `json:"privacy_request"`
+		Identity  map[string]any `json:"identity"`
+	}{out, stamp(out.Timestamp), c.sentRequest(call, out.Timestamp), shown.open()})
 	if err != nil { // it may quote what is personal
 		return nil, nil, errors.New("the call cannot be written as JSON")
 	}

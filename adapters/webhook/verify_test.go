@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -142,7 +143,14 @@ func FuzzVerify(f *testing.F) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"type":"a","timestamp":"2030-01-02T03:04:05Z","data":{"notice_id":"n","personal":{"to":{"email":["a"]}}}}`))
 	f.Add([]byte(`{"privacy_request_id":"r","callback_type":"pre","direction":"two_way","identity":{"a":"b","c":["d"]}}`))
+	f.Add([]byte(`{"derived_identity":{"a":["b",7],"c":{"label":"C","value":[]},"d":null},"halt":true}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		var answer webhook.Answer
+		if err := json.Unmarshal(body, &answer); err == nil {
+			for kind, values := range answer.Identities {
+				require.NotEmpty(t, values, kind)
+			}
+		}
 		if event, err := webhook.DecodeEvent(body); err == nil {
 			require.NotEmpty(t, event.Data.NoticeID)
 		}
