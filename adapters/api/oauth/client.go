@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,15 +82,15 @@ func (s *Server) Client(ctx context.Context, id string) (*Client, error) {
 }
 
 // Clients returns all clients but the root client, the newest first, then by
-// ID.
+// ID. One whose record is damaged is left out, and logged.
 func (s *Server) Clients(ctx context.Context) ([]Client, error) {
 	clients := []Client{}
 	err := s.each(ctx, kindClient, "", func(r Record) error {
 		c, err := decodeClient(r)
-		if err != nil {
-			return err
-		}
-		if !s.isRoot(c.ID) {
+		switch {
+		case err != nil:
+			s.logger.ErrorContext(ctx, "oauth: a client is left out of a list", "error", err.Error())
+		case !s.isRoot(c.ID):
 			clients = append(clients, c.Client)
 		}
 		return nil
@@ -97,15 +98,21 @@ func (s *Server) Clients(ctx context.Context) ([]Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(clients, func(a, b Client) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	slices.SortFunc(clients, func(a, b Client) int { return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID)) })
 	return clients, nil
 }
 
 // UpdateClient changes a client for a principal, who must have all scopes and
-// those of all roles that it sets. Tokens lose at once what the client loses,
-// and gain nothing.
+// those of all roles that the client has and gets. Tokens lose at once what the
+// client loses, and gain nothing.
 func (s *Server) UpdateClient(ctx context.Context, by *Principal, id string, u ClientUpdate) (*Client, error) {
-	return s.change(ctx, id, func(c *clientRecord) error { return c.edit(by, u) })
+	return s.change(ctx, id, func(c *clientRecord) error {
+		more := by.mayChange(&c.Client)
+		if err := c.edit(by, u); err != nil {
+			return err
+		}
+		return more
+	})
 }
 
 // SetScopes replaces a client's own scopes, as [Server.UpdateClient].
@@ -123,7 +130,7 @@ func (s *Server) RotateSecret(ctx context.Context, by *Principal, id string) (Cr
 	if err != nil {
 		return Credentials{}, err
 	}
-	if err := by.mayGrant(c.Scopes, c.Roles); err != nil {
+	if err := by.mayChange(&c.Client); err != nil {
 		return Credentials{}, err
 	}
 	creds := Credentials{ID: id}
@@ -137,10 +144,10 @@ func (s *Server) RotateSecret(ctx context.Context, by *Principal, id string) (Cr
 	return creds, nil
 }
 
-// DeleteClient removes a client; its tokens end at once. It is nil if there is
-// none, and [ErrNoClient] for the root client, which goes when it is no longer
-// configured.
-func (s *Server) DeleteClient(ctx context.Context, id string) error {
+// DeleteClient removes a client for a principal, who must have all scopes of the
+// client; its tokens end at once. It is nil if there is none, and [ErrNoClient]
+// for the root client, which goes when it is no longer configured.
+func (s *Server) DeleteClient(ctx context.Context, by *Principal, id string) error {
 	if s.isRoot(id) {
 		return noClient()
 	}
@@ -150,6 +157,9 @@ func (s *Server) DeleteClient(ctx context.Context, id string) error {
 			return nil
 		}
 		if err != nil {
+			return err
+		}
+		if err := by.mayChange(&c.Client); err != nil {
 			return err
 		}
 		err = s.records.Delete(ctx, kindClient, id, c.version)

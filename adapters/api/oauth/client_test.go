@@ -1,8 +1,10 @@
 package oauth_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -51,8 +53,8 @@ func TestClientsComeAndGo(t *testing.T) {
 	require.Equal(t, []string{third.ID, second.ID, creds.ID}, []string{clients[0].ID, clients[1].ID, clients[2].ID})
 	require.Equal(t, []string{}, clients[0].Scopes)
 
-	require.NoError(t, s.DeleteClient(t.Context(), creds.ID))
-	require.NoError(t, s.DeleteClient(t.Context(), creds.ID))
+	require.NoError(t, s.DeleteClient(t.Context(), oauth.Host(), creds.ID))
+	require.NoError(t, s.DeleteClient(t.Context(), oauth.Host(), creds.ID))
 	_, err = s.Client(t.Context(), creds.ID)
 	refused(t, err, oauth.ErrNoClient, http.StatusNotFound, "Client not found.")
 }
@@ -60,17 +62,17 @@ func TestClientsComeAndGo(t *testing.T) {
 func TestManyClientsAreListed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	ids := map[string]bool{}
+	var want, ids []string
 	for range 1001 { // more than two pages
-		ids[s.client(t).ID] = true
+		s.clock.Advance(time.Microsecond)
+		want = append([]string{s.client(t).ID}, want...)
 	}
 	clients, err := s.Clients(t.Context())
 	require.NoError(t, err)
-	require.Len(t, clients, 1001)
 	for _, c := range clients {
-		delete(ids, c.ID)
+		ids = append(ids, c.ID)
 	}
-	require.Empty(t, ids)
+	require.Equal(t, want, ids, "the newest first")
 }
 
 func TestVerbsOnNoClient(t *testing.T) {
@@ -81,16 +83,16 @@ func TestVerbsOnNoClient(t *testing.T) {
 		_, update := s.UpdateClient(t.Context(), oauth.Host(), id, oauth.ClientUpdate{Name: text("x")})
 		_, scopes := s.SetScopes(t.Context(), oauth.Host(), id, nil)
 		_, rotate := s.RotateSecret(t.Context(), oauth.Host(), id)
-		for _, err := range []error{get, update, scopes, rotate, s.RevokeAll(t.Context(), id)} {
+		for _, err := range []error{get, update, scopes, rotate, s.RevokeAll(t.Context(), oauth.Host(), id)} {
 			refused(t, err, oauth.ErrNoClient, http.StatusNotFound, "Client not found.")
 		}
 		if id != rootID {
-			require.NoError(t, s.DeleteClient(t.Context(), id))
+			require.NoError(t, s.DeleteClient(t.Context(), oauth.Host(), id))
 			_, err := s.Tokens(t.Context(), id, "", 0)
 			refused(t, err, oauth.ErrNoClient, http.StatusNotFound, "Client not found.")
 		}
 	}
-	refused(t, s.DeleteClient(t.Context(), rootID), oauth.ErrNoClient, http.StatusNotFound, "Client not found.")
+	refused(t, s.DeleteClient(t.Context(), oauth.Host(), rootID), oauth.ErrNoClient, http.StatusNotFound, "Client not found.")
 	s.token(t, root())
 }
 
@@ -105,7 +107,7 @@ func TestTheRootClientComesFirst(t *testing.T) {
 	refused(t, err, oauth.ErrNoClient, http.StatusNotFound, "Client not found.")
 	_, err = server.SetScopes(t.Context(), oauth.Host(), creds.ID, nil)
 	refused(t, err, oauth.ErrNoClient, http.StatusNotFound, "Client not found.")
-	refused(t, server.DeleteClient(t.Context(), creds.ID), oauth.ErrNoClient, http.StatusNotFound, "Client not found.")
+	refused(t, server.DeleteClient(t.Context(), oauth.Host(), creds.ID), oauth.ErrNoClient, http.StatusNotFound, "Client not found.")
 	clients, err := server.Clients(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, clients)
@@ -134,7 +136,7 @@ func TestNobodyGrantsWhatTheyLack(t *testing.T) {
 	_, err = s.SetScopes(t.Context(), weak, mine.ID, []string{"policy:delete"})
 	refused(t, err, oauth.ErrForbidden, http.StatusForbidden, detail+"['policy:delete']")
 	_, err = s.RotateSecret(t.Context(), weak, strong.ID)
-	refused(t, err, oauth.ErrForbidden, http.StatusForbidden, detail+"['policy:delete']")
+	refused(t, err, oauth.ErrForbidden, http.StatusForbidden, "Cannot change a client with scopes that you do not have. Missing scopes: ['policy:delete']")
 	_, _, err = s.CreateClient(t.Context(), nil, oauth.NewClient{})
 	refused(t, err, oauth.ErrUnauthenticated, http.StatusUnauthorized, "Failed to authenticate")
 
@@ -236,7 +238,7 @@ func TestManyChangesAtOnce(t *testing.T) {
 	for range many {
 		require.NoError(t, <-errs)
 	}
-	r, err := s.records.Get(t.Context(), "oauth_client", creds.ID)
+	r, err := s.records.Get(t.Context(), "client", creds.ID)
 	require.NoError(t, err)
 	require.EqualValues(t, 1+many, r.Version)
 }
@@ -256,9 +258,9 @@ func TestChangesThatNeverGetThrough(t *testing.T) {
 	require.NoError(t, err)
 	_, err = server.SetScopes(t.Context(), oauth.Host(), creds.ID, nil)
 	require.ErrorIs(t, err, dsr.ErrConflict)
-	require.ErrorIs(t, server.DeleteClient(t.Context(), creds.ID), dsr.ErrConflict)
+	require.ErrorIs(t, server.DeleteClient(t.Context(), oauth.Host(), creds.ID), dsr.ErrConflict)
 	token := s.token(t, creds)
-	require.ErrorIs(t, server.RevokeToken(t.Context(), creds.ID, token.Info.ID), dsr.ErrConflict)
+	require.ErrorIs(t, server.RevokeToken(t.Context(), oauth.Host(), creds.ID, token.Info.ID), dsr.ErrConflict)
 }
 
 // No fault of the store is taken for a refusal, or for consent.
@@ -267,7 +269,7 @@ func TestAStoreThatIsDown(t *testing.T) {
 	s := newSite(t)
 	creds := s.client(t, "policy:read")
 	token := s.token(t, creds)
-	for _, down := range []string{"oauth_client", "oauth_token"} {
+	for _, down := range []string{"client", "token"} {
 		records := &flaky{Records: s.records, before: func(_ string, r oauth.Record) error {
 			if r.Kind == down {
 				return errDown
@@ -296,11 +298,11 @@ func TestWhatIsStored(t *testing.T) {
 	creds := s.client(t, "policy:read")
 	twin := s.client(t, "policy:read")
 	token := s.token(t, creds)
-	client, err := s.records.Get(t.Context(), "oauth_client", creds.ID)
+	client, err := s.records.Get(t.Context(), "client", creds.ID)
 	require.NoError(t, err)
-	other, err := s.records.Get(t.Context(), "oauth_client", twin.ID)
+	other, err := s.records.Get(t.Context(), "client", twin.ID)
 	require.NoError(t, err)
-	stored, err := s.records.Get(t.Context(), "oauth_token", creds.ID+"/"+token.Info.ID)
+	stored, err := s.records.Get(t.Context(), "token", creds.ID+"/"+token.Info.ID)
 	require.NoError(t, err)
 	for _, r := range []oauth.Record{client, stored} {
 		require.NotContains(t, string(r.Data), creds.Secret)
@@ -325,4 +327,55 @@ func TestWhatIsStored(t *testing.T) {
 		_, err := who(t.Context(), s, token.Value)
 		require.EqualError(t, err, `oauth: the record of client "`+creds.ID+`" is damaged`)
 	}
+}
+
+func TestWhoHasLessThanAClientDoesNotChangeIt(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	big, rootToken := s.client(t, oauth.ScopeClientUpdate, oauth.ScopeRequestRead), s.token(t, root())
+	token := s.token(t, big)
+	small := &oauth.Principal{Subject: "small", ClientID: "small", Scopes: []string{oauth.ScopeClientDelete, oauth.ScopeClientUpdate}}
+	verbs := func(by *oauth.Principal) map[string]error {
+		_, update := s.UpdateClient(t.Context(), by, big.ID, oauth.ClientUpdate{Name: text("mine")})
+		_, narrow := s.SetScopes(t.Context(), by, big.ID, nil)
+		return map[string]error{
+			"update": update, "narrow": narrow, "delete": s.DeleteClient(t.Context(), by, big.ID), "revoke all": s.RevokeAll(t.Context(), by, big.ID),
+			"revoke": s.RevokeToken(t.Context(), by, big.ID, token.Info.ID), "revoke for": s.RevokeFor(t.Context(), by, token.Value),
+		}
+	}
+	for verb, err := range verbs(small) {
+		e := refused(t, err, oauth.ErrForbidden, http.StatusForbidden, "Cannot change a client with scopes that you do not have. Missing scopes: ['privacy-request:read']")
+		require.Equal(t, "insufficient_scope", e.Code, verb)
+	}
+	for _, err := range verbs(nil) {
+		refused(t, err, oauth.ErrUnauthenticated, http.StatusUnauthorized, "Failed to authenticate")
+	}
+	require.ErrorIs(t, s.RevokeToken(t.Context(), small, rootID, rootToken.Info.ID), oauth.ErrForbidden)
+	_, err := who(t.Context(), s, token.Value)
+	require.NoError(t, err)
+	_, err = who(t.Context(), s, rootToken.Value)
+	require.NoError(t, err)
+	small.Scopes = append(small.Scopes, oauth.ScopeRequestRead)
+	require.NoError(t, s.DeleteClient(t.Context(), small, big.ID))
+}
+
+func TestADamagedRecordSpoilsNoList(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	creds := s.client(t)
+	token := s.token(t, creds)
+	require.NoError(t, s.records.Put(t.Context(), oauth.Record{Kind: "client", Key: "0", Data: []byte("{")}, 0))
+	require.NoError(t, s.records.Put(t.Context(), oauth.Record{Kind: "token", Key: creds.ID + "/0", Data: []byte("{")}, 0))
+	logs := &bytes.Buffer{}
+	server, err := oauth.New(&oauth.Options{Records: s.records, Key: key(), Clock: s.clock.Now, Logger: slog.New(slog.NewTextHandler(logs, nil))})
+	require.NoError(t, err)
+	clients, err := server.Clients(t.Context())
+	require.NoError(t, err)
+	require.Len(t, clients, 1)
+	require.Equal(t, creds.ID, clients[0].ID)
+	tokens, err := server.Tokens(t.Context(), creds.ID, "", 1)
+	require.NoError(t, err)
+	require.Equal(t, []oauth.TokenInfo{token.Info}, tokens)
+	require.Contains(t, logs.String(), `msg="oauth: a client is left out of a list" error="oauth: the record of client \"0\" is damaged"`)
+	require.Contains(t, logs.String(), `msg="oauth: a token is left out of a list"`)
 }

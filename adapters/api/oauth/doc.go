@@ -3,10 +3,12 @@
 // tokens of an identity provider that the host has already.
 //
 //	server, err := oauth.New(&oauth.Options{
-//		Records: records, // where clients and tokens are kept
-//		Key:     key,     // 32 random bytes, the same in all processes
+//		Records: oauth.NewStoreRecords(store), // the one of dsr.Config, as a rule
+//		Key:     key,                          // 32 random bytes, the same in all processes
 //		Root:    oauth.RootFromEnv(os.Getenv),
 //	})
+//	…
+//	go server.Run(ctx) // removes what expired
 //	…
 //	client, credentials, err := server.CreateClient(ctx, oauth.Host(), oauth.NewClient{
 //		Name: "help desk", Scopes: []string{"privacy-request:create", "PRIVACY_REQUEST_READ"},

@@ -26,16 +26,17 @@ var (
 )
 
 // Error is a refusal that a handler sends on: status, headers, and
-// {"detail": Detail}. No field but Reason tells more than the other side may
-// know, and none holds a secret. Errors of other types are faults of this side,
-// or of a store or a provider that cannot be reached.
+// {"detail": Detail}, with Code where clients of OAuth look for it. No field but
+// Reason tells more than the other side may know, and none holds a secret.
+// Errors of other types are faults of this side, or of a store or a provider
+// that cannot be reached.
 type Error struct {
 	// Status of the answer.
 	Status int
 	// Detail is its text, in Fides' words.
 	Detail string
-	// Code is the error code of RFC 6749 (5.2) or RFC 6750 (3.1), for
-	// handlers that send one.
+	// Code is the error code of RFC 6749 (5.2) or RFC 6750 (3.1), for the
+	// member "error" of what a token endpoint answers. May be empty.
 	Code string
 	// Challenge is the value of the header WWW-Authenticate; empty for none.
 	Challenge string
@@ -83,6 +84,14 @@ func beyond(scopes []string) error {
 	return &Error{
 		Status: http.StatusForbidden, Detail: "Cannot assign scopes that you do not have. Missing scopes: " + quoted(scopes),
 		Code: "insufficient_scope", Reason: "scopes beyond those of the caller", kind: ErrForbidden,
+	}
+}
+
+// above refuses a principal that has less than the client which it is to change.
+func above(scopes []string) error {
+	return &Error{
+		Status: http.StatusForbidden, Detail: "Cannot change a client with scopes that you do not have. Missing scopes: " + quoted(scopes),
+		Code: "insufficient_scope", Reason: "the client has scopes beyond those of the caller", kind: ErrForbidden,
 	}
 }
 

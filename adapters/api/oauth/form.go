@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,8 +12,9 @@ import (
 	"strings"
 )
 
-// maxForm bounds the bodies that are read, in bytes.
-const maxForm = 32 << 10
+// MaxForm is how large a body is at most that [ParseTokenRequest] and
+// [ParseRevocationRequest] read, in bytes.
+const MaxForm = 32 << 10
 
 // TokenRequest is what a client asks the token endpoint for. It prints without
 // the secret.
@@ -25,6 +27,8 @@ type TokenRequest struct {
 // RevocationRequest is what a client asks the revocation endpoint for. It
 // prints without secret and token.
 type RevocationRequest struct {
+	// Client is empty if the request brings a bearer token instead, which a
+	// [Verifier] is asked about.
 	Client Credentials
 	Token  string
 }
@@ -58,15 +62,24 @@ func ParseTokenRequest(r *http.Request) (TokenRequest, error) {
 }
 
 // ParseRevocationRequest reads a request to revoke a token (RFC 7009, 2.1),
-// with credentials as for [ParseTokenRequest]. The hint is not needed.
+// with credentials as for [ParseTokenRequest], or with a bearer token, for
+// [Server.RevokeFor]. The hint is not needed. It is an [*Error] as there, or that
+// of [BearerToken] for a token that cannot be one.
 func ParseRevocationRequest(r *http.Request) (RevocationRequest, error) {
 	form, err := parseForm(r)
 	if err != nil {
 		return RevocationRequest{}, err
 	}
-	client, err := parseCredentials(r, form)
-	if err != nil {
+	var client Credentials
+	switch _, err := BearerToken(r); {
+	case errors.Is(err, ErrUnauthenticated):
+		if client, err = parseCredentials(r, form); err != nil {
+			return RevocationRequest{}, err
+		}
+	case err != nil:
 		return RevocationRequest{}, err
+	case form.Get("client_secret") != "":
+		return RevocationRequest{}, badRequest("invalid_request", "Give credentials or a bearer token, not both.")
 	}
 	if form.Get("token") == "" {
 		return RevocationRequest{}, badRequest("invalid_request", "A token is needed.")
@@ -80,13 +93,16 @@ func parseForm(r *http.Request) (url.Values, error) {
 	if r.Body == nil {
 		return url.Values{}, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, MaxForm+1))
+	var large *http.MaxBytesError // the handler's own limit
 	switch {
+	case errors.As(err, &large):
+		return nil, err
 	case err != nil:
 		return nil, badRequest("invalid_request", "The body could not be read.")
-	case len(body) > maxForm:
+	case len(body) > MaxForm:
 		return nil, &Error{
-			Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body must have at most %d bytes.", maxForm),
+			Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body must have at most %d bytes.", MaxForm),
 			Code: "invalid_request", kind: ErrRequest,
 		}
 	case len(body) == 0:

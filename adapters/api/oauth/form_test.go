@@ -123,6 +123,11 @@ func TestParseRevocationRequest(t *testing.T) {
 	got, err := oauth.ParseRevocationRequest(post(formType, "token=abc&token_type_hint=access_token", basic(rootID, rootSecret)))
 	require.NoError(t, err)
 	require.Equal(t, oauth.RevocationRequest{Client: root(), Token: "abc"}, got)
+	got, err = oauth.ParseRevocationRequest(post(formType, "token=abc&client_id=a", "Bearer x"))
+	require.NoError(t, err)
+	require.Equal(t, oauth.RevocationRequest{Token: "abc"}, got)
+	_, err = oauth.ParseRevocationRequest(post(formType, "token=abc&client_id=a&client_secret=b", "Bearer x"))
+	refused(t, err, oauth.ErrRequest, http.StatusBadRequest, "Give credentials or a bearer token, not both.")
 	for body, kind := range map[string]error{
 		"token=abc": oauth.ErrCredentials, "client_id=a&client_secret=b": oauth.ErrRequest, "token=a&token=b": oauth.ErrRequest,
 	} {

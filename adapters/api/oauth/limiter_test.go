@@ -54,7 +54,7 @@ func TestTheLimitersMemoryIsBounded(t *testing.T) {
 
 func TestManyAtTheLimitAtOnce(t *testing.T) {
 	t.Parallel()
-	l := oauth.NewLimiter(nil)
+	l := oauth.NewLimiter(&oauth.LimiterOptions{Clock: newClock().Now}) // no minute passes
 	var let atomic.Int64
 	var wg sync.WaitGroup
 	for range 50 {

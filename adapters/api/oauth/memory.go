@@ -12,7 +12,7 @@ import (
 )
 
 // MemoryRecords are [Records] that end with their process: for tests and
-// try-outs.
+// try-outs. [StoreRecords] last.
 type MemoryRecords struct {
 	mu      sync.RWMutex
 	records map[string]map[string]Record // by kind and key
@@ -34,7 +34,7 @@ func (m *MemoryRecords) Get(ctx context.Context, kind, key string) (Record, erro
 		return Record{}, err
 	}
 	if !ok {
-		return Record{}, fmt.Errorf("oauth: there is no %s of that key: %w", kind, dsr.ErrNotFound)
+		return Record{}, absent(kind)
 	}
 	return r.clone(), nil
 }
@@ -82,7 +82,7 @@ func (m *MemoryRecords) Delete(ctx context.Context, kind, key string, expectVers
 	r, ok := m.records[kind][key]
 	switch {
 	case !ok:
-		return fmt.Errorf("oauth: there is no %s of that key: %w", kind, dsr.ErrNotFound)
+		return absent(kind)
 	case r.Version != expectVersion:
 		return conflict(kind, r.Version, expectVersion)
 	}

@@ -32,6 +32,11 @@ type OIDCOptions struct {
 	// token's "aud". Required: without it, tokens for any other service of
 	// the provider would open this one.
 	Audience []string
+	// SubjectPrefix goes before each subject of a principal, such as "staff:".
+	// Subjects are one provider's own: with several providers in a [Chain], or
+	// one beside a [Server], give each a prefix of its own, so that two people
+	// are never one in the audit trail and for limits. Defaults to none.
+	SubjectPrefix string
 	// Map says what claims allow: scopes in either spelling and roles; what
 	// is neither counts for nothing. The claims are verified. It may be
 	// called by many at once. Defaults to the scopes in the claim "scope",
@@ -62,6 +67,7 @@ type OIDCOptions struct {
 // many goroutines.
 type OIDC struct {
 	issuer     string
+	prefix     string
 	audience   []string
 	mapClaims  func(Claims) (scopes, roles []string)
 	algorithms []jose.SignatureAlgorithm
@@ -78,7 +84,7 @@ func NewOIDC(o *OIDCOptions) (*OIDC, error) {
 	if o == nil {
 		o = &OIDCOptions{}
 	}
-	v := &OIDC{issuer: o.Issuer, audience: slices.Clone(o.Audience), mapClaims: o.Map, skew: o.Skew, clock: o.Clock}
+	v := &OIDC{issuer: o.Issuer, prefix: o.SubjectPrefix, audience: slices.Clone(o.Audience), mapClaims: o.Map, skew: o.Skew, clock: o.Clock}
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if !secureURL(o.Issuer) || strings.Contains(o.Issuer, "?") {
@@ -136,7 +142,7 @@ func secureURL(text string) bool {
 // provider, by an algorithm that is allowed, for this audience, and be alive.
 // While the provider's keys cannot be had it is [dsr.ErrUnavailable].
 func (v *OIDC) Authenticate(ctx context.Context, r *http.Request) (*Principal, error) {
-	value, err := bearerToken(r)
+	value, err := BearerToken(r)
 	if err != nil {
 		return nil, err
 	}
@@ -226,5 +232,5 @@ func (v *OIDC) principal(subject string, claims Claims, expires time.Time) *Prin
 	if !ok {
 		client, _ = claims["client_id"].(string)
 	}
-	return &Principal{Subject: subject, ClientID: client, Scopes: sorted(scopes), Expires: expires}
+	return &Principal{Subject: v.prefix + subject, ClientID: client, Scopes: sorted(scopes), Expires: expires}
 }

@@ -383,6 +383,8 @@ func TestChain(t *testing.T) {
 	chain := oauth.Chain(site, p.verifier(t, c, nil))
 	require.Equal(t, rootID, accepted(t.Context(), t, chain, site.token(t, root()).Value).Subject)
 	require.Equal(t, "ada@example.com", accepted(t.Context(), t, chain, s.sign(t, p.claims())).Subject)
+	staff := p.verifier(t, c, func(o *oauth.OIDCOptions) { o.SubjectPrefix = "staff:" })
+	require.Equal(t, "staff:ada@example.com", accepted(t.Context(), t, oauth.Chain(site, staff), s.sign(t, p.claims())).Subject)
 	_, err := who(t.Context(), chain, "garbage")
 	notAuthorized(t, err)
 	_, err = who(t.Context(), oauth.Chain(), "garbage")

@@ -17,13 +17,15 @@ type Verifier interface {
 	// Authenticate returns whom the bearer token of a request belongs to. It
 	// is an [*Error] when the token is missing ([ErrUnauthenticated]) or not
 	// good ([ErrForbidden]), and any other error when that cannot be told
-	// now.
+	// now, which is logged as it is: it must hold nothing personal, and no
+	// part of a token.
 	Authenticate(ctx context.Context, r *http.Request) (*Principal, error)
 }
 
 // Principal is whom a token belongs to, and what it allows.
 type Principal struct {
-	// Subject is the client's ID, or the subject at an identity provider.
+	// Subject is the client's ID, or the subject at an identity provider
+	// after its [OIDCOptions.SubjectPrefix].
 	Subject string
 	// ClientID is the client that got the token; empty if a provider did not
 	// say.
@@ -56,6 +58,17 @@ func (p *Principal) lacking(scopes []string) []string {
 	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return slices.Contains(p.Scopes, s) })
 }
 
+// mayChange refuses clients that have more than the principal.
+func (p *Principal) mayChange(c *Client) error {
+	if p == nil {
+		return unauthenticated("no principal")
+	}
+	if lacking := p.lacking(c.allowed()); len(lacking) > 0 {
+		return above(lacking)
+	}
+	return nil
+}
+
 // mayGrant refuses scopes and roles beyond those of the principal.
 func (p *Principal) mayGrant(scopes, roles []string) error {
 	if p == nil {
@@ -81,13 +94,14 @@ func (p Principal) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprin
 
 // Chain asks verifiers in turn, until one accepts the token. If none does, the
 // first error that is no refusal is returned, since that verifier might have;
-// else the refusal.
+// else the refusal. Providers in it need an [OIDCOptions.SubjectPrefix] each, since
+// subjects are one provider's own.
 func Chain(verifiers ...Verifier) Verifier { return chain(slices.Clone(verifiers)) }
 
 type chain []Verifier
 
 func (c chain) Authenticate(ctx context.Context, r *http.Request) (*Principal, error) {
-	if _, err := bearerToken(r); err != nil {
+	if _, err := BearerToken(r); err != nil {
 		return nil, err
 	}
 	refusal := forbidden("no verifier knows the token")
@@ -109,23 +123,36 @@ func (c chain) Authenticate(ctx context.Context, r *http.Request) (*Principal, e
 	return nil, refusal
 }
 
-// maxToken bounds the bearer tokens that are looked at.
+// maxToken bounds the bearer tokens that are looked at, in bytes.
 const maxToken = 16 << 10
 
-// bearerToken returns the token of a request (RFC 6750, 2.1). Tokens in the
-// form or the query, which end up in logs, are not taken.
-func bearerToken(r *http.Request) (string, error) {
+// BearerToken returns the token of a request: what follows "Bearer", in either
+// case, and spaces in its one Authorization header (RFC 6750, 2.1). Tokens in the
+// form or the query, which end up in logs, are not taken. It is an [*Error]: of
+// [ErrUnauthenticated] if there is none, of [ErrForbidden] if it cannot be one,
+// by its length, which is up to 16 KiB, or its characters.
+func BearerToken(r *http.Request) (string, error) {
 	values := r.Header.Values("Authorization")
 	if len(values) != 1 {
 		return "", unauthenticated("one Authorization header is needed")
 	}
-	scheme, token, _ := strings.Cut(values[0], " ")
-	token = strings.Trim(token, " ")
-	if !strings.EqualFold(scheme, bearer) || token == "" {
+	scheme, token, _ := strings.Cut(strings.TrimRight(values[0], " \t"), " ")
+	token = strings.TrimLeft(token, " ")
+	switch {
+	case !strings.EqualFold(scheme, bearer) || token == "":
 		return "", unauthenticated("the Authorization header holds no bearer token")
-	}
-	if len(token) > maxToken {
+	case len(token) > maxToken:
 		return "", forbidden("the token is too long")
+	case !tokenSyntax(token):
+		return "", forbidden("the token has characters that no bearer token has")
 	}
 	return token, nil
+}
+
+// tokenSyntax reports whether a text is a b64token (RFC 6750, 2.1).
+func tokenSyntax(text string) bool {
+	text = strings.TrimRight(text, "=")
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._~+/", r)
+	})
 }

@@ -4,7 +4,8 @@ import "context"
 
 // Records is where clients and tokens are kept. It may be shared by many
 // processes; each sees at once what another has written. What it is given holds
-// no secret, only digests of them.
+// no secret, only digests of them. Errors are logged as they are, and must hold
+// nothing personal.
 //
 // Package adapters/api/oauth/recordstest checks every "must" below; the name of
 // the check stands in brackets.
@@ -12,9 +13,9 @@ type Records interface {
 	// Get returns a record as it was last put by any process, or
 	// [dsr.ErrNotFound] [get].
 	Get(ctx context.Context, kind, key string) (Record, error)
-	// List must return the records of a kind whose keys follow after, in
-	// ascending order of the bytes of their keys, at most limit of them
-	// [list].
+	// List must return the records of a kind whose keys follow after, which
+	// may be any text, in ascending order of the bytes of their keys, at most
+	// limit of them [list].
 	List(ctx context.Context, kind, after string, limit int) ([]Record, error)
 	// Put must store a record under its kind and key with the version
 	// expectVersion+1, whatever its Version says, and only if the stored one

@@ -16,9 +16,6 @@ const (
 	ScopeClientUpdate = "client:update"
 	ScopeScopeRead    = "scope:read"
 
-	ScopeConfigRead   = "config:read"
-	ScopeConfigUpdate = "config:update"
-
 	ScopeConnectionCreateOrUpdate = "connection:create_or_update"
 	ScopeConnectionDelete         = "connection:delete"
 	ScopeConnectionRead           = "connection:read"
@@ -27,17 +24,10 @@ const (
 	ScopeDatasetCreateOrUpdate = "dataset:create_or_update"
 	ScopeDatasetDelete         = "dataset:delete"
 	ScopeDatasetRead           = "dataset:read"
-	ScopeDatasetTest           = "dataset:test"
 
-	ScopeConsentRead    = "consent:read"
 	ScopeEncryptionExec = "encryption:exec"
 	ScopeMaskingExec    = "masking:exec"
 	ScopeMaskingRead    = "masking:read"
-
-	ScopeMessagingCreateOrUpdate = "messaging:create_or_update"
-	ScopeMessagingDelete         = "messaging:delete"
-	ScopeMessagingRead           = "messaging:read"
-	ScopeMessagingTemplateUpdate = "messaging-template:update"
 
 	ScopePolicyCreateOrUpdate  = "policy:create_or_update"
 	ScopePolicyDelete          = "policy:delete"
@@ -59,98 +49,107 @@ const (
 	ScopeRequestRead               = "privacy-request:read"
 	ScopeRequestResume             = "privacy-request:resume"
 	ScopeRequestReview             = "privacy-request:review"
-	ScopeRequestTransfer           = "privacy-request:transfer"
 	ScopeRequestUploadData         = "privacy-request:upload_data"
 	ScopeRequestViewData           = "privacy-request:view_data"
 
 	ScopeAccessResultsRead           = "privacy-request-access-results:read"
-	ScopeEmailIntegrationsSend       = "privacy-request-email-integrations:send"
 	ScopeNotificationsCreateOrUpdate = "privacy-request-notifications:create_or_update"
 	ScopeNotificationsRead           = "privacy-request-notifications:read"
 	ScopeRedactionPatternsRead       = "privacy-request-redaction-patterns:read"
 	ScopeRedactionPatternsUpdate     = "privacy-request-redaction-patterns:update"
 )
 
-// scopeSections are all scopes by section: those of Fides and, so that scripts
-// of its years work, those of fidesops and those that Fides gave up. Most of
-// them open nothing here; a client may have them all the same.
-var scopeSections = []struct{ section, actions string }{
-	{"backfill", "exec"},
-	{"cli-objects", "create delete read update"},
-	{"client", "create delete read update"},
-	{"config", "read update"},
-	{"connection", "authorize create_or_update delete instantiate read"},
-	{"connection_type", "read"},
-	{"connector_template", "read register"},
-	{"consent", "read"},
-	{"consent_settings", "read update"},
-	{"correspondence", "read send"},
-	{"ctl_dataset", "create delete read update"},
-	{"ctl_policy", "create delete read update"},
-	{"current-privacy-preference", "read"},
-	{"data_category", "create delete read update"},
-	{"data_subject", "create delete read update"},
-	{"data_use", "create delete read update"},
-	{"database", "reset"},
-	{"dataset", "create_or_update delete read test"},
-	{"encryption", "exec"},
-	{"evaluation", "create delete read update"},
-	{"fides_taxonomy", "update"},
-	{"generate", "exec"},
-	{"heap_dump", "exec"},
-	{"masking", "exec read"},
-	{"messaging", "create_or_update delete read"},
-	{"messaging-template", "update"},
-	{"notification", "read update"},
-	{"organization", "create delete read update"},
-	{"policy", "create_or_update delete read"},
-	{"privacy-experience", "create read update"},
-	{"privacy-notice", "create read update"},
-	{"privacy-preference-history", "read"},
-	{"privacy-request", "create delete import manual-steps:respond manual-steps:review read resume review transfer upload_data view_data"},
-	{"privacy-request-access-results", "read"},
-	{"privacy-request-email-integrations", "send"},
-	{"privacy-request-notifications", "create_or_update read"},
-	{"privacy-request-redaction-patterns", "read update"},
-	{"rule", "create_or_update delete read"},
-	{"saas_config", "create_or_update delete read"},
-	{"scope", "read"},
-	{"storage", "create_or_update delete read"},
-	{"system", "create delete read update"},
-	{"system_integration_link", "create_or_update delete read"},
-	{"system_manager", "delete read update"},
-	{"taxonomy", "create delete update"},
-	{"user", "create delete password-reset read read-own reset-password update"},
-	{"user-permission", "assign_owners create read update"},
-	{"validate", "exec"},
-	{"webhook", "create_or_update delete read"},
-	{"worker-stats", "read"},
-}
+// scopeSections are all scopes, on each line a section and what may be done in
+// it: those of Fides and, so that scripts of its years work, those of fidesops
+// and those that Fides gave up. Most of them open nothing here; a client may
+// have them all the same.
+const scopeSections = `
+backfill exec
+cli-objects create delete read update
+client create delete read update
+config read update
+connection authorize create_or_update delete instantiate read
+connection_type read
+connector_template read register
+consent read
+consent_settings read update
+correspondence read send
+ctl_dataset create delete read update
+ctl_policy create delete read update
+current-privacy-preference read
+data_category create delete read update
+data_subject create delete read update
+data_use create delete read update
+database reset
+dataset create_or_update delete read test
+encryption exec
+evaluation create delete read update
+fides_taxonomy update
+generate exec
+heap_dump exec
+masking exec read
+messaging create_or_update delete read
+messaging-template update
+notification read update
+organization create delete read update
+policy create_or_update delete read
+privacy-experience create read update
+privacy-notice create read update
+privacy-preference-history read
+privacy-request create delete import manual-steps:respond manual-steps:review read resume review transfer upload_data view_data
+privacy-request-access-results read
+privacy-request-email-integrations send
+privacy-request-notifications create_or_update read
+privacy-request-redaction-patterns read update
+rule create_or_update delete read
+saas_config create_or_update delete read
+scope read
+storage create_or_update delete read
+system create delete read update
+system_integration_link create_or_update delete read
+system_manager delete read update
+taxonomy create delete update
+user create delete password-reset read read-own reset-password update
+user-permission assign_owners create read update
+validate exec
+webhook create_or_update delete read
+worker-stats read
+`
 
-// oddConstants are the upper-case names that do not follow from the scope.
-var oddConstants = map[string]string{
-	"connection:instantiate": "SAAS_CONNECTION_INSTANTIATE",
-	ScopeRequestResume:       "PRIVACY_REQUEST_CALLBACK_RESUME",
-	ScopeAccessResultsRead:   "PRIVACY_REQUEST_READ_ACCESS_RESULTS",
+// oddConstant is the upper-case name of a scope in Fides where it does not
+// follow from the scope, else empty. The one that does is taken as well.
+func oddConstant(name string) string {
+	switch name {
+	case "connection:instantiate":
+		return "SAAS_CONNECTION_INSTANTIATE"
+	case ScopeRequestResume:
+		return "PRIVACY_REQUEST_CALLBACK_RESUME"
+	case ScopeAccessResultsRead:
+		return "PRIVACY_REQUEST_READ_ACCESS_RESULTS"
+	}
+	return ""
 }
 
 // Scope is a right to do something, under its two names.
 type Scope struct {
 	// Name is how requests and tokens spell it: "privacy-request:read".
 	Name string
-	// Constant is how documents spell it: "PRIVACY_REQUEST_READ".
+	// Constant is how documents spell it: "PRIVACY_REQUEST_READ". Where Fides has
+	// a name of its own it is that, and the plain one is taken as well.
 	Constant string
 }
 
 // scopeTable is all scopes by name, and their names by both spellings.
 var scopeTable = sync.OnceValues(func() (scopes []Scope, names map[string]string) {
 	names = map[string]string{}
-	for _, s := range scopeSections {
-		for action := range strings.FieldsSeq(s.actions) {
-			name := s.section + ":" + action
-			constant := cmp.Or(oddConstants[name], strings.ToUpper(strings.NewReplacer("-", "_", ":", "_").Replace(name)))
+	for line := range strings.Lines(scopeSections) {
+		section, actions, _ := strings.Cut(line, " ")
+		for action := range strings.FieldsSeq(actions) {
+			name := section + ":" + action
+			plain := strings.ToUpper(strings.NewReplacer("-", "_", ":", "_").Replace(name))
+			constant := cmp.Or(oddConstant(name), plain)
 			scopes = append(scopes, Scope{Name: name, Constant: constant})
-			names[name], names[constant] = name, name
+			names[name], names[constant], names[plain] = name, name, name
 		}
 	}
 	slices.SortFunc(scopes, func(a, b Scope) int { return strings.Compare(a.Name, b.Name) })

@@ -43,6 +43,28 @@ func TestScopesHaveTwoSpellings(t *testing.T) {
 	}
 }
 
+// The name of every scope in upper case, with '_' for ':' and '-', is one of no
+// other scope, whatever Fides calls it in its code.
+func TestEveryScopeHasThePlainSpelling(t *testing.T) {
+	t.Parallel()
+	spelled := map[string]string{}
+	for _, s := range oauth.Scopes() {
+		plain := strings.ToUpper(strings.NewReplacer("-", "_", ":", "_").Replace(s.Name))
+		for _, spelling := range []string{s.Name, s.Constant, plain} {
+			name, ok := oauth.ParseScope(spelling)
+			require.True(t, ok, spelling)
+			require.Equal(t, s.Name, name, spelling)
+			if other := spelled[spelling]; other != "" {
+				require.Equal(t, s.Name, other, "%s is two", spelling)
+			}
+			spelled[spelling] = s.Name
+		}
+	}
+	require.Equal(t, "privacy-request:resume", spelled["PRIVACY_REQUEST_RESUME"])
+	require.Equal(t, "privacy-request-access-results:read", spelled["PRIVACY_REQUEST_ACCESS_RESULTS_READ"])
+	require.Equal(t, "connection:instantiate", spelled["CONNECTION_INSTANTIATE"])
+}
+
 func TestScopesAreUniqueAndSorted(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -65,7 +87,7 @@ func TestNamedScopesExist(t *testing.T) {
 	source, err := os.ReadFile("scope.go")
 	require.NoError(t, err)
 	named := regexp.MustCompile(`\tScope[A-Za-z]+ += "([^"]+)"`).FindAllStringSubmatch(string(source), -1)
-	require.Len(t, named, 51)
+	require.Len(t, named, 41)
 	for _, match := range named {
 		require.Contains(t, oauth.ScopeNames(), match[1])
 	}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/godsr/dsr/adapters/api/internal/callid"
 )
 
 // DefaultTokenTTL is how long tokens live: 11,520 minutes, as in Fides.
@@ -27,7 +29,7 @@ const minRootSecret = 16
 
 // Options configure a [Server].
 type Options struct {
-	// Records keep clients and tokens. Required.
+	// Records keep clients and tokens, [NewStoreRecords] as a rule. Required.
 	Records Records
 	// Key seals the tokens: 32 random bytes, the same in all processes.
 	// Required. Whoever has it can make any token; a new one ends all tokens
@@ -43,6 +45,10 @@ type Options struct {
 	TokenTTL time.Duration
 	// Clock defaults to [time.Now].
 	Clock func() time.Time
+	// Logger takes what [Server.Run] fails at, and which damaged records are
+	// left out of lists, with the ID of the HTTP request of a door that asked
+	// for them. Defaults to one that discards.
+	Logger *slog.Logger
 	// Random is where IDs and secrets come from; it may be called by one
 	// goroutine at a time. Defaults to [rand.Reader]. The nonces of tokens
 	// always come from there.
@@ -83,6 +89,7 @@ type Server struct {
 	rootEpoch string
 	ttl       time.Duration
 	clock     func() time.Time
+	logger    *slog.Logger
 	randomMu  sync.Mutex
 	random    io.Reader
 }
@@ -94,17 +101,21 @@ func New(o *Options) (*Server, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	s := &Server{records: o.Records, root: o.Root, ttl: cmp.Or(o.TokenTTL, DefaultTokenTTL), clock: o.Clock, random: o.Random}
+	s := &Server{records: o.Records, root: o.Root, ttl: cmp.Or(o.TokenTTL, DefaultTokenTTL), clock: o.Clock, logger: o.Logger, random: o.Random}
 	if s.clock == nil {
 		s.clock = time.Now
 	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	s.logger = callid.Logger(s.logger)
 	if s.random == nil {
 		s.random = rand.Reader
 	}
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if o.Records == nil {
-		fault("Records: a place for clients and tokens is needed; NewMemoryRecords has one for tests")
+		fault("Records: a place for clients and tokens is needed; NewStoreRecords keeps them in a store, NewMemoryRecords is for tests")
 	}
 	if len(o.Key) != 32 {
 		fault("Key: 32 random bytes are needed, not %d", len(o.Key))
@@ -159,8 +170,9 @@ func (s *Server) Format(f fmt.State, _ rune) {
 // LogValue implements [slog.LogValuer] without keys and secrets.
 func (s *Server) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
 
-// now is in UTC and in whole seconds, as tokens are.
-func (s *Server) now() time.Time { return s.clock().UTC().Truncate(time.Second) }
+// now is in UTC and whole microseconds: the order of clients is that of their
+// making.
+func (s *Server) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
 
 // bytes returns n random ones.
 func (s *Server) bytes(n int) ([]byte, error) {

@@ -16,14 +16,14 @@ import (
 func TestEveryFaultOfOptionsAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := oauth.New(&oauth.Options{Key: []byte("short"), Root: oauth.Credentials{ID: "a:b", Secret: "admin"}, TokenTTL: -time.Hour})
-	require.EqualError(t, err, `oauth: the options are wrong: Records: a place for clients and tokens is needed; NewMemoryRecords has one for tests
+	require.EqualError(t, err, `oauth: the options are wrong: Records: a place for clients and tokens is needed; NewStoreRecords keeps them in a store, NewMemoryRecords is for tests
 Key: 32 random bytes are needed, not 5
 TokenTTL: -1h0m0s is less than a second
 Root: the ID must be 1 to 200 visible ASCII characters without ":" and "/"; set OAUTH_ROOT_CLIENT_ID, or neither it nor OAUTH_ROOT_CLIENT_SECRET for no root client
 Root: the secret must have at least 16 bytes; set OAUTH_ROOT_CLIENT_SECRET, or neither it nor OAUTH_ROOT_CLIENT_ID for no root client`)
 
 	_, err = oauth.New(nil)
-	require.EqualError(t, err, `oauth: the options are wrong: Records: a place for clients and tokens is needed; NewMemoryRecords has one for tests
+	require.EqualError(t, err, `oauth: the options are wrong: Records: a place for clients and tokens is needed; NewStoreRecords keeps them in a store, NewMemoryRecords is for tests
 Key: 32 random bytes are needed, not 0`)
 
 	_, err = oauth.New(&oauth.Options{Records: oauth.NewMemoryRecords(), Key: key(), Root: oauth.Credentials{ID: "root"}})

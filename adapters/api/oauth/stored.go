@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	kindClient = "oauth_client"
-	kindToken  = "oauth_token"
+	kindClient = "client"
+	kindToken  = "token"
 	// maxTries bounds how often a change is repeated that others got ahead of.
 	maxTries = 100
 )
@@ -91,11 +91,12 @@ type tokenRecord struct {
 	version int64
 }
 
-func tokenKey(clientID, tokenID string) string { return clientID + "/" + tokenID }
+// recordKey is the key of a token's record.
+func recordKey(clientID, tokenID string) string { return clientID + "/" + tokenID }
 
 // loadToken returns nil where there is no such token.
 func (s *Server) loadToken(ctx context.Context, clientID, tokenID string) (*tokenRecord, error) {
-	r, err := s.records.Get(ctx, kindToken, tokenKey(clientID, tokenID))
+	r, err := s.records.Get(ctx, kindToken, recordKey(clientID, tokenID))
 	if errors.Is(err, dsr.ErrNotFound) {
 		return nil, nil //nolint:nilnil // documented
 	}
@@ -107,14 +108,14 @@ func (s *Server) loadToken(ctx context.Context, clientID, tokenID string) (*toke
 
 func decodeToken(r Record) (*tokenRecord, error) {
 	t := &tokenRecord{version: r.Version}
-	if err := json.Unmarshal(r.Data, t); err != nil || tokenKey(t.ClientID, t.ID) != r.Key {
+	if err := json.Unmarshal(r.Data, t); err != nil || recordKey(t.ClientID, t.ID) != r.Key {
 		return nil, fmt.Errorf("oauth: the record of token %q is damaged", r.Key)
 	}
 	return t, nil
 }
 
 func (s *Server) storeToken(ctx context.Context, t *tokenRecord) error {
-	key := tokenKey(t.ClientID, t.ID)
+	key := recordKey(t.ClientID, t.ID)
 	data, err := json.Marshal(t)
 	if err == nil {
 		err = s.records.Put(ctx, Record{Kind: kindToken, Key: key, Data: data}, t.version)

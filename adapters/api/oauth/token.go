@@ -52,9 +52,9 @@ type TokenInfo struct {
 	Revoked   bool      `json:"revoked"`
 }
 
-// claims are what a token holds, under Fides' names where it has one. Times are
+// contents are what a token holds, under Fides' names where it has one. Times are
 // seconds since 1970.
-type claims struct {
+type contents struct {
 	ClientID string   `json:"client-id"`
 	ID       string   `json:"jti"`
 	Scopes   []string `json:"scopes"`
@@ -111,7 +111,7 @@ func (s *Server) Token(ctx context.Context, clientID, secret string, scopes []st
 	if err != nil {
 		return nil, err
 	}
-	now := s.now()
+	now := s.now().Truncate(time.Second) // as tokens have it
 	r := &tokenRecord{Epoch: c.Epoch, TokenInfo: TokenInfo{
 		ID: id, ClientID: c.ID, Scopes: own, Roles: roles, IssuedAt: now, ExpiresAt: now.Add(s.ttl),
 	}}
@@ -149,7 +149,7 @@ func requested(spellings, allowed []string) ([]string, error) {
 // the token that the client still has. It reads two records, so that what any
 // process revokes or changes counts at once.
 func (s *Server) Authenticate(ctx context.Context, r *http.Request) (*Principal, error) {
-	value, err := bearerToken(r)
+	value, err := BearerToken(r)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func (s *Server) Authenticate(ctx context.Context, r *http.Request) (*Principal,
 // effective returns the scopes that a token still gives: its own, as far as its
 // client still has them in any way, and those of its roles that the client
 // still has.
-func effective(c *claims, client *Client) []string {
+func effective(c *contents, client *Client) []string {
 	allowed := client.allowed()
 	scopes := slices.DeleteFunc(slices.Clone(c.Scopes), func(s string) bool { return !slices.Contains(allowed, s) })
 	roles := slices.DeleteFunc(slices.Clone(c.Roles), func(r string) bool { return !slices.Contains(client.Roles, r) })
@@ -194,7 +194,7 @@ func effective(c *claims, client *Client) []string {
 
 // sealToken writes a token: a JWE under the one key (RFC 7516), as Fides'.
 func (s *Server) sealToken(r *tokenRecord) (string, error) {
-	plain, err := json.Marshal(claims{
+	plain, err := json.Marshal(contents{
 		ClientID: r.ClientID, ID: r.ID, Scopes: r.Scopes, Roles: r.Roles, Epoch: r.Epoch,
 		Issued: r.IssuedAt.Unix(), Expires: r.ExpiresAt.Unix(),
 	})
@@ -209,7 +209,7 @@ func (s *Server) sealToken(r *tokenRecord) (string, error) {
 }
 
 // openToken reads a token of this server. Its time is not checked.
-func (s *Server) openToken(value string) (*claims, error) {
+func (s *Server) openToken(value string) (*contents, error) {
 	jwe, err := jose.ParseEncryptedCompact(value, []jose.KeyAlgorithm{jose.DIRECT}, []jose.ContentEncryption{jose.A256GCM})
 	if err != nil {
 		return nil, forbidden("the token is none of this server")
@@ -218,7 +218,7 @@ func (s *Server) openToken(value string) (*claims, error) {
 	if err != nil {
 		return nil, forbidden("the token cannot be decrypted")
 	}
-	c := &claims{}
+	c := &contents{}
 	if err := json.Unmarshal(plain, c); err != nil || !validID(c.ClientID) || c.ID == "" {
 		return nil, forbidden("the token does not hold what it should")
 	}
@@ -241,14 +241,48 @@ func (s *Server) Revoke(ctx context.Context, clientID, secret, token string) err
 		return nil //nolint:nilerr // RFC 7009, 2.2: an invalid token is revoked already
 	}
 	if c.ClientID != client.ID {
-		return forbidden("the token belongs to another client")
+		return &Error{ // RFC 7009 (2.1, 2.2.1) leaves it to RFC 6749 (5.2)
+			Status: http.StatusBadRequest, Detail: "The token was issued to another client.", Code: "invalid_grant", kind: ErrForbidden,
+		}
 	}
-	return s.RevokeToken(ctx, c.ClientID, c.ID)
+	return s.revoke(ctx, c.ClientID, c.ID)
 }
 
-// RevokeToken ends a token by its IDs, as [Server.Tokens] tells them. It is nil
-// if there is none.
-func (s *Server) RevokeToken(ctx context.Context, clientID, tokenID string) error {
+// RevokeFor ends a token as [Server.Revoke], for a principal with
+// [ScopeClientUpdate] and all scopes of the client whose it is.
+func (s *Server) RevokeFor(ctx context.Context, by *Principal, token string) error {
+	if err := by.Require(ScopeClientUpdate); err != nil {
+		return err
+	}
+	if len(token) > maxToken {
+		return nil
+	}
+	c, err := s.openToken(token)
+	if err != nil {
+		return nil //nolint:nilerr // as for Revoke
+	}
+	return s.RevokeToken(ctx, by, c.ClientID, c.ID)
+}
+
+// RevokeToken ends a token by its IDs, as [Server.Tokens] tells them, for a
+// principal, who must have all scopes of its client. It is nil if there is none.
+func (s *Server) RevokeToken(ctx context.Context, by *Principal, clientID, tokenID string) error {
+	client := s.rootClient()
+	if !s.isRoot(clientID) {
+		var err error
+		if client, err = s.load(ctx, clientID); errors.Is(err, ErrNoClient) {
+			return nil // its tokens ended with it
+		} else if err != nil {
+			return err
+		}
+	}
+	if err := by.mayChange(&client.Client); err != nil {
+		return err
+	}
+	return s.revoke(ctx, clientID, tokenID)
+}
+
+func (s *Server) revoke(ctx context.Context, clientID, tokenID string) error {
 	for range maxTries {
 		r, err := s.loadToken(ctx, clientID, tokenID)
 		if err != nil || r == nil || r.Revoked {
@@ -262,14 +296,17 @@ func (s *Server) RevokeToken(ctx context.Context, clientID, tokenID string) erro
 	return fmt.Errorf("oauth: revoke a token of client %q: others kept changing it: %w", clientID, dsr.ErrConflict)
 }
 
-// RevokeAll ends all tokens of a client at once. Those of the root client end
-// when its secret changes.
-func (s *Server) RevokeAll(ctx context.Context, clientID string) error {
+// RevokeAll ends all tokens of a client at once, for a principal, who must have
+// all scopes of the client. Those of the root client end when its secret changes.
+func (s *Server) RevokeAll(ctx context.Context, by *Principal, clientID string) error {
 	epoch, err := s.newID()
 	if err != nil {
 		return err
 	}
 	_, err = s.change(ctx, clientID, func(c *clientRecord) error {
+		if err := by.mayChange(&c.Client); err != nil {
+			return err
+		}
 		c.Epoch = epoch
 		return nil
 	})
@@ -278,7 +315,7 @@ func (s *Server) RevokeAll(ctx context.Context, clientID string) error {
 
 // Tokens returns the tokens of a client, the root client included, that were
 // not purged yet, ended ones too: by ID, those that follow after, at most limit
-// of them, 0 meaning 100.
+// of them, 0 meaning 100. One whose record is damaged is left out, and logged.
 func (s *Server) Tokens(ctx context.Context, clientID, after string, limit int) ([]TokenInfo, error) {
 	client := s.rootClient()
 	if !s.isRoot(clientID) {
@@ -290,43 +327,29 @@ func (s *Server) Tokens(ctx context.Context, clientID, after string, limit int) 
 	if limit <= 0 {
 		limit = 100
 	}
-	records, err := s.records.List(ctx, kindToken, tokenKey(clientID, after), limit)
-	if err != nil {
-		return nil, fmt.Errorf("oauth: list tokens of client %q: %w", clientID, err)
-	}
 	tokens := []TokenInfo{}
-	for _, r := range records {
-		if !strings.HasPrefix(r.Key, tokenKey(clientID, "")) {
-			break
-		}
-		t, err := decodeToken(r)
+	after = recordKey(clientID, after)
+	for {
+		want := limit - len(tokens)
+		records, err := s.records.List(ctx, kindToken, after, want)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("oauth: list tokens of client %q: %w", clientID, err)
 		}
-		t.Revoked = t.Revoked || t.Epoch != client.Epoch
-		tokens = append(tokens, t.TokenInfo)
+		for _, r := range records {
+			if !strings.HasPrefix(r.Key, recordKey(clientID, "")) {
+				return tokens, nil
+			}
+			after = r.Key
+			t, err := decodeToken(r)
+			if err != nil {
+				s.logger.ErrorContext(ctx, "oauth: a token is left out of a list", "error", err.Error())
+				continue
+			}
+			t.Revoked = t.Revoked || t.Epoch != client.Epoch
+			tokens = append(tokens, t.TokenInfo)
+		}
+		if len(records) < want || len(tokens) == limit {
+			return tokens, nil
+		}
 	}
-	return tokens, nil
-}
-
-// Purge removes what is stored of tokens that have expired, and returns how
-// many there were. Hosts call it now and then, once an hour say.
-func (s *Server) Purge(ctx context.Context) (int, error) {
-	purged := 0
-	now := s.clock()
-	err := s.each(ctx, kindToken, "", func(r Record) error {
-		t, err := decodeToken(r)
-		if err != nil || now.Before(t.ExpiresAt) {
-			return err
-		}
-		err = s.records.Delete(ctx, kindToken, r.Key, r.Version)
-		switch {
-		case err == nil:
-			purged++
-		case !errors.Is(err, dsr.ErrNotFound) && !errors.Is(err, dsr.ErrConflict): // another process was first
-			return fmt.Errorf("oauth: remove an expired token: %w", err)
-		}
-		return nil
-	})
-	return purged, err
 }

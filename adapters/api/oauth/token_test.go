@@ -109,7 +109,7 @@ func TestTheRootClient(t *testing.T) {
 	tokens, err := s.Tokens(t.Context(), rootID, "", 0)
 	require.NoError(t, err)
 	require.Len(t, tokens, 2)
-	require.NoError(t, s.RevokeToken(t.Context(), rootID, part.Info.ID))
+	require.NoError(t, s.RevokeToken(t.Context(), oauth.Host(), rootID, part.Info.ID))
 	_, err = who(t.Context(), s, part.Value)
 	notAuthorized(t, err)
 
@@ -183,6 +183,30 @@ func TestRequestsWithoutABearerToken(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// The syntax is that of RFC 6750 (2.1): one or more spaces, then letters, digits,
+// and "-._~+/", and at the end "=".
+func TestBearerToken(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 16<<10)
+	for header, want := range map[string]string{
+		"Bearer abc": "abc", "bEARER abc": "abc", "Bearer   abc": "abc", "Bearer abc \t": "abc", "Bearer aZ09-._~+/==": "aZ09-._~+/==", "Bearer " + long: long,
+	} {
+		r := with("x")
+		r.Header.Set("Authorization", header)
+		got, err := oauth.BearerToken(r)
+		require.NoError(t, err, header)
+		require.Equal(t, want, got)
+	}
+	for _, header := range []string{"Bearer x" + long, "Bearer a b", "Bearer a,b", "Bearer \ta", "Bearer a\u00a0", "Bearer =", "Bearer a=b", "Bearer \"a\"", "Bearer \xff"} {
+		r := post(formType, "token=abc&client_id=a&client_secret=b", header)
+		_, err := oauth.BearerToken(r)
+		e := refused(t, err, oauth.ErrForbidden, http.StatusForbidden, "Not Authorized for this action")
+		require.Equal(t, "invalid_token", e.Code, header)
+		_, err = oauth.ParseRevocationRequest(r)
+		refused(t, err, oauth.ErrForbidden, http.StatusForbidden, "Not Authorized for this action")
+	}
+}
+
 func TestTokensThatAreNone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -251,16 +275,16 @@ func TestTokensEndAtOnceEverywhere(t *testing.T) {
 			return s.Revoke(t.Context(), creds.ID, creds.Secret, token.Value)
 		},
 		"revoked by ID": func(s *site, creds oauth.Credentials, token *oauth.Token) error {
-			return s.RevokeToken(t.Context(), creds.ID, token.Info.ID)
+			return s.RevokeToken(t.Context(), oauth.Host(), creds.ID, token.Info.ID)
 		},
 		"all revoked": func(s *site, creds oauth.Credentials, _ *oauth.Token) error {
-			return s.RevokeAll(t.Context(), creds.ID)
+			return s.RevokeAll(t.Context(), oauth.Host(), creds.ID)
 		},
 		"record removed": func(s *site, creds oauth.Credentials, token *oauth.Token) error {
-			return s.records.Delete(t.Context(), "oauth_token", creds.ID+"/"+token.Info.ID, 1)
+			return s.records.Delete(t.Context(), "token", creds.ID+"/"+token.Info.ID, 1)
 		},
 		"client deleted": func(s *site, creds oauth.Credentials, _ *oauth.Token) error {
-			return s.DeleteClient(t.Context(), creds.ID)
+			return s.DeleteClient(t.Context(), oauth.Host(), creds.ID)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -296,11 +320,12 @@ func TestRevokingWhatIsNotOnesOwn(t *testing.T) {
 	s := newSite(t)
 	creds, other := s.client(t, "policy:read"), s.client(t, "policy:read")
 	token := s.token(t, creds)
-	notAuthorized(t, s.Revoke(t.Context(), other.ID, other.Secret, token.Value))
+	e := refused(t, s.Revoke(t.Context(), other.ID, other.Secret, token.Value), oauth.ErrForbidden, http.StatusBadRequest, "The token was issued to another client.")
+	require.Equal(t, "invalid_grant", e.Code)
 	for _, nothing := range []string{"", "garbage", strings.Repeat("x", 1<<20), token.Value + "A"} {
 		require.NoError(t, s.Revoke(t.Context(), creds.ID, creds.Secret, nothing))
 	}
-	require.NoError(t, s.RevokeToken(t.Context(), creds.ID, "nothing"))
+	require.NoError(t, s.RevokeToken(t.Context(), oauth.Host(), creds.ID, "nothing"))
 	_, err := who(t.Context(), s, token.Value)
 	require.NoError(t, err)
 }
@@ -332,26 +357,6 @@ func TestTokensAreListedInPages(t *testing.T) {
 	}
 	require.Equal(t, 3, pages)
 	require.Empty(t, want)
-}
-
-func TestPurge(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	creds := s.client(t, "policy:read")
-	for range 3 {
-		s.token(t, creds)
-	}
-	s.clock.Advance(time.Hour)
-	living := s.token(t, creds)
-	s.clock.Advance(oauth.DefaultTokenTTL - time.Hour)
-	purged, err := s.Purge(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, 3, purged)
-	tokens, err := s.Tokens(t.Context(), creds.ID, "", 0)
-	require.NoError(t, err)
-	require.Equal(t, []oauth.TokenInfo{living.Info}, tokens)
-	_, err = who(t.Context(), s, living.Value)
-	require.NoError(t, err)
 }
 
 // A token that is revoked while many authenticate is refused to all who begin
@@ -414,4 +419,29 @@ func TestTwoRevocationsAtOnce(t *testing.T) {
 	require.NoError(t, <-errs)
 	_, err = who(t.Context(), s, token.Value)
 	notAuthorized(t, err)
+}
+
+func TestATokenIsRevokedForWhoeverMayChangeClients(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	token := s.token(t, s.client(t, oauth.ScopeRequestRead))
+	refused(t, s.RevokeFor(t.Context(), nil, token.Value), oauth.ErrUnauthenticated, http.StatusUnauthorized, "Failed to authenticate")
+	reader := &oauth.Principal{ClientID: token.Info.ClientID, Scopes: []string{oauth.ScopeClientRead}}
+	refused(t, s.RevokeFor(t.Context(), reader, token.Value), oauth.ErrForbidden, http.StatusForbidden,
+		"Not Authorized for this action. Required scope(s): [client:update]")
+	_, err := who(t.Context(), s, token.Value)
+	require.NoError(t, err)
+
+	editor := &oauth.Principal{ClientID: "another", Scopes: []string{oauth.ScopeClientUpdate}}
+	refused(t, s.RevokeFor(t.Context(), editor, token.Value), oauth.ErrForbidden, http.StatusForbidden,
+		"Cannot change a client with scopes that you do not have. Missing scopes: ['privacy-request:read']")
+	editor.Scopes = append(editor.Scopes, oauth.ScopeRequestRead)
+	for range 2 {
+		require.NoError(t, s.RevokeFor(t.Context(), editor, token.Value))
+		_, err = who(t.Context(), s, token.Value)
+		notAuthorized(t, err)
+	}
+	for _, none := range []string{"", "x.y.z", strings.Repeat("x", 20<<10)} {
+		require.NoError(t, s.RevokeFor(t.Context(), editor, none))
+	}
 }

@@ -120,6 +120,16 @@ var broken = map[string]map[string]func() *fake{
 			}
 			return f
 		},
+		"only after what can be a key": func() *fake {
+			f := newFake()
+			f.list = func(kind, after string, limit int) ([]oauth.Record, error) {
+				if strings.Contains(after, "\x00") {
+					return nil, errors.New("a text with a zero byte")
+				}
+				return f.MemoryRecords.List(context.Background(), kind, after, limit)
+			}
+			return f
+		},
 		"every kind": func() *fake {
 			f := newFake()
 			f.list = func(_, after string, limit int) ([]oauth.Record, error) {

@@ -81,10 +81,15 @@ func list(ctx context.Context, records oauth.Records) error {
 		{"a/", 2, []string{"a/1", "a/2"}},
 		{"a/1", 1, []string{"a/2"}},
 		{"b", 10, nil},
+		// What is after these may come from anyone, and is no key.
+		{"a\x00", 2, []string{"a/1", "a/2"}},
+		{"a\xff", 10, []string{"b"}},
+		{"a/é", 10, []string{"a0", "b"}},
+		{"a" + strings.Repeat("~", 5000), 10, []string{"b"}},
 	} {
 		found, err := records.List(ctx, "one", c.after, c.limit)
 		if err != nil {
-			return fmt.Errorf("list: %w", err)
+			return fmt.Errorf("list at most %d after %.20q: %w", c.limit, c.after, err)
 		}
 		var keys []string
 		for _, r := range found {
@@ -94,7 +99,7 @@ func list(ctx context.Context, records oauth.Records) error {
 			}
 		}
 		if strings.Join(keys, " ") != strings.Join(c.want, " ") {
-			return fmt.Errorf("list at most %d after %q: got %q, want %q", c.limit, c.after, keys, c.want)
+			return fmt.Errorf("list at most %d after %.20q: got %q, want %q", c.limit, c.after, keys, c.want)
 		}
 	}
 	return nil
