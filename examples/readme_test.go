@@ -127,5 +127,34 @@ func TestDocumentedChecks(t *testing.T) {
 		want.WriteString("| " + c.Name + " | " + c.Explanation + " |\n")
 	}
 	_, rows, _ := strings.Cut(string(guide), "| Check | What is promised |\n|---|---|\n")
+	rows, _, _ = strings.Cut(rows, "\n## ")
 	require.Equal(t, want.String(), rows, "copy the checks into docs/connectors.md")
+}
+
+// No table of the guides tells a call twice: one of the rows would be wrong, or
+// soon be.
+func TestTablesTellCallsOnce(t *testing.T) {
+	t.Parallel()
+	call := regexp.MustCompile("^\\| (`[A-Z]+ /[^|]*?) \\|")
+	names, err := filepath.Glob("../docs/*.md")
+	require.NoError(t, err)
+	found := 0
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		require.NoError(t, err)
+		told := map[string]bool{}
+		for line := range strings.Lines(string(data)) {
+			row := call.FindStringSubmatch(line)
+			if row == nil {
+				if !strings.HasPrefix(line, "|") {
+					clear(told)
+				}
+				continue
+			}
+			found++
+			require.False(t, told[row[1]], "%s: %s", name, row[1])
+			told[row[1]] = true
+		}
+	}
+	require.NotZero(t, found)
 }

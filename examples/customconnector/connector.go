@@ -202,7 +202,7 @@ func keyOf(tuple []any, fold bool) string {
 		switch v := v.(type) {
 		case string:
 			if fold {
-				v = strings.ToLower(v)
+				v = dsr.Fold(v)
 			}
 			part = "text " + v
 		case int64:

@@ -47,9 +47,9 @@ func TestServeAndStop(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	var mails []string
 	require.Eventually(t, func() bool { // it is sent in the background
-		mails, err = filepath.Glob(filepath.Join(dir, "outbox", "*"))
+		mails, err = filepath.Glob(filepath.Join(dir, "outbox", "*.txt")) // it has another name until it is whole
 		return err == nil && len(mails) == 1
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	mail, err := os.ReadFile(mails[0])
 	require.NoError(t, err)
 	require.Regexp(t, `(?s)^To: nia\.vale@example\.com\nSubject: Please confirm your privacy request\n\n.*\n  \d{6}\n.*Request number: `, string(mail))
