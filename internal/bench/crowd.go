@@ -24,6 +24,11 @@ const (
 	CrowdTimeframe = 30 * 24 * time.Hour
 )
 
+// CrowdID is the ID of the nth request that Crowd makes, from 1.
+func CrowdID(n int64) string {
+	return fmt.Sprintf("%08x-b1a2-4c3d-8e4f-00000%07d", uint32(n*2654435761%(1<<32)), n) //nolint:gosec // it fits
+}
+
 // Crowd returns the statements that make n requests of the one that is in a
 // store, the last of them created now. They drop the indexes on requests,
 // which are made again by the statements that come after those that fill.

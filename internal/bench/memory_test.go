@@ -1,15 +1,12 @@
 package bench_test
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -26,13 +23,20 @@ const (
 	childShape = "DSR_BENCH_SHAPE"
 	childRows  = "DSR_BENCH_ROWS"
 	childWaits = "DSR_BENCH_WAITS"
+
+	childServes  = "DSR_BENCH_SERVES"
+	childData    = "DSR_BENCH_DATA"
+	childProfile = "DSR_BENCH_PROFILE"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childDSN) != "" {
 		do := child
-		if os.Getenv(childWaits) != "" {
+		switch {
+		case os.Getenv(childWaits) != "":
 			do = waitingChild
+		case os.Getenv(childServes) != "":
+			do = servingChild
 		}
 		if err := do(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -72,27 +76,12 @@ func child(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	peak, err := highWater()
+	peak, err := bench.HighWater("self")
 	if err != nil {
 		return err
 	}
 	fmt.Println(peak, req.Packages[0].Rows)
 	return db.Close()
-}
-
-// highWater reads the process's largest resident size in KiB.
-func highWater() (int, error) {
-	status, err := os.Open("/proc/self/status")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = status.Close() }()
-	for in := bufio.NewScanner(status); in.Scan(); {
-		if rest, ok := strings.CutPrefix(in.Text(), "VmHWM:"); ok {
-			return strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(rest, "kB")))
-		}
-	}
-	return 0, errors.New("/proc/self/status has no VmHWM")
 }
 
 // maxApart is how many MiB the two marks of BenchmarkMemory may be apart.

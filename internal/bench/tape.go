@@ -18,6 +18,7 @@ import (
 type Tape struct {
 	mu    sync.Mutex
 	begun time.Time
+	still bool // is played with the times that it was recorded with
 	calls []call
 }
 
@@ -110,6 +111,9 @@ type Swap map[string]string
 // is played later, so that indexes on times grow as they did.
 func (t *Tape) arguments(c *call, swap Swap) []any {
 	later := time.Since(t.begun)
+	if t.still {
+		later = 0
+	}
 	args := slices.Clone(c.args)
 	for i, arg := range args {
 		switch v := arg.(type) {

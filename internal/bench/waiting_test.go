@@ -97,7 +97,7 @@ func waitingChild(ctx context.Context) error {
 	<-rung
 	took := time.Since(start)
 	heap := heapInUse()
-	peak, err := highWater()
+	peak, err := bench.HighWater("self")
 	if err != nil {
 		return err
 	}

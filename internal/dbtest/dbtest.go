@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
@@ -39,7 +38,7 @@ func (s *shared) database(tb testing.TB) (*Server, string) {
 		tb.Fatalf("dbtest: make a database: %v", err)
 	}
 	tb.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := server.DropDatabase(ctx, name); err != nil {
 			tb.Errorf("dbtest: drop the database: %v", err)
@@ -102,12 +101,12 @@ func SQLite(tb testing.TB) *sql.DB {
 
 // SQLiteDSN returns the address of a fresh SQLite file for the driver
 // "sqlite", in a directory that goes when the test ends. Every connection
-// checks foreign keys, writes ahead (WAL), waits ten seconds for another
-// writer, and takes the write lock when a transaction begins.
+// checks foreign keys, writes ahead (WAL), waits five minutes for another writer,
+// and takes the write lock when a transaction begins.
 func SQLiteDSN(tb testing.TB) string {
 	tb.Helper()
 	query := url.Values{
-		"_pragma": {"journal_mode(WAL)", "busy_timeout(10000)", "foreign_keys(1)"},
+		"_pragma": {"journal_mode(WAL)", "busy_timeout(300000)", "foreign_keys(1)"},
 		"_txlock": {"immediate"},
 	}
 	path := filepath.Join(tb.TempDir(), "test.db")

@@ -72,7 +72,7 @@ func TestDatabasesGoWithTheirTest(t *testing.T) {
 func TestSQLiteSettings(t *testing.T) {
 	t.Parallel()
 	db := dbtest.SQLite(t)
-	for pragma, want := range map[string]string{"journal_mode": "wal", "busy_timeout": "10000", "foreign_keys": "1"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "busy_timeout": "300000", "foreign_keys": "1"} {
 		var got string
 		require.NoError(t, db.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got))
 		require.Equal(t, want, got, pragma)

@@ -60,13 +60,16 @@ type process struct {
 }
 
 // launch starts cmd and keeps the starting thread until it ends, because the
-// kernel's parent-death signal follows the thread.
+// kernel's parent-death signal follows the thread. The thread is given back
+// then, not ended: another child of this process may have been started by it
+// before, and would die with it.
 func launch(cmd *exec.Cmd) (*process, error) {
 	dieWithParent(cmd.SysProcAttr)
 	p := &process{done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		if err := cmd.Start(); err != nil {
 			started <- err
 			return
@@ -117,10 +120,13 @@ const pidFile = "dbtest.pid"
 
 // reapScript waits until the process that started it is gone, then kills the
 // server and removes its directory. A backend that outlives its server by a
-// moment may still write, hence the second try.
+// moment may still write, hence the further tries.
 const reapScript = `cat >/dev/null
 if read pid 2>/dev/null <"$1/` + pidFile + `"; then kill -9 "$pid" 2>/dev/null; fi
-if [ "$2" = remove ]; then rm -rf "$1" 2>/dev/null || { sleep 1; rm -rf "$1"; }; fi`
+if [ "$2" = remove ]; then
+	for try in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$1" 2>/dev/null && exit; sleep 1; done
+	rm -rf "$1"
+fi`
 
 // reap starts the shell that cleans up after this process, however it ends.
 // Closing what it returns lets the shell do its work now; wait returns when

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -79,25 +79,18 @@ func StartS3() (_ *S3Server, err error) {
 		return nil, err
 	}
 	s := &S3Server{dir: dir, program: found[0], hold: hold, reap: sync.OnceValue(wait)}
-	// Another process may take the port in between.
-	for range 5 {
-		if s.address, err = freeAddress(); err == nil {
-			err = s.Start()
-		}
-		if err == nil {
+	for range 20 { // somebody else may have the port
+		s.address = fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(ports))
+		if err = s.Start(); err == nil {
 			return s, nil
 		}
 	}
 	return nil, errors.Join(err, s.Close())
 }
 
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	return listener.Addr().String(), listener.Close()
-}
+// The ports of S3 servers are below those that systems give to whoever asks for
+// any, so that nobody gets one while its server is down.
+const firstPort, ports = 20_000, 10_000
 
 // Endpoint is the server's address, the same after every Start.
 func (s *S3Server) Endpoint() string { return "http://" + s.address }
@@ -133,9 +126,10 @@ func (s *S3Server) Start() error {
 	return nil
 }
 
-// await returns when the server answers, has ended or is too late.
+// await returns when the server answers, has ended or is too late. Another one
+// that has the port is not taken for it.
 func (s *S3Server) await(p *process) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -144,8 +138,10 @@ func (s *S3Server) await(p *process) error {
 		if err != nil {
 			return err
 		}
+		ours := false
 		if resp, err := http.DefaultClient.Do(req); err == nil {
-			return resp.Body.Close()
+			ours = resp.Header.Get("Server") == "VERSITYGW"
+			_ = resp.Body.Close()
 		}
 		select {
 		case <-p.done:
@@ -153,6 +149,9 @@ func (s *S3Server) await(p *process) error {
 		case <-ctx.Done():
 			return fmt.Errorf("%s does not answer; its log ends:\n%s", s3Name, s.logTail())
 		case <-tick.C:
+			if ours {
+				return nil
+			}
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Options say how a server runs. The zero value is a fast server for tests.
@@ -22,21 +24,17 @@ type Options struct {
 	// Args are further command-line arguments of the server.
 	// Defaults to none.
 	Args []string
-	// StartTimeout is how long the server may take until it answers.
-	// Defaults to one minute.
-	StartTimeout time.Duration
 }
 
-func (o *Options) withDefaults() Options {
-	var out Options
-	if o != nil {
-		out = *o
-	}
-	if out.StartTimeout <= 0 {
-		out.StartTimeout = time.Minute
-	}
-	return out
-}
+// patience is how long a program may take until it answers, and longer than any
+// takes on a busy machine.
+const patience = 5 * time.Minute
+
+// A server that ends by itself is started starts times, with a pause between.
+const (
+	starts = 20
+	pause  = 100 * time.Millisecond
+)
 
 // engine is what differs between the products.
 type engine struct {
@@ -57,7 +55,7 @@ type engine struct {
 // from several goroutines.
 type Server struct {
 	engine  engine
-	options Options
+	options *Options
 	dir     string
 	owner   *owner
 	install string // the program that makes an empty data directory
@@ -99,7 +97,15 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) error {
 
 // DropDatabase drops a database and cuts off whoever uses it.
 func (s *Server) DropDatabase(ctx context.Context, name string) error {
-	return s.exec(ctx, fmt.Sprintf(s.engine.drop, s.engine.quote(name)))
+	for {
+		err := s.exec(ctx, fmt.Sprintf(s.engine.drop, s.engine.quote(name)))
+		// PostgreSQL gives up when a connection that it cuts off is not gone
+		// after five seconds.
+		var refused *pgconn.PgError
+		if !errors.As(err, &refused) || refused.Code != "55006" {
+			return err
+		}
+	}
 }
 
 func (s *Server) exec(ctx context.Context, statement string) error {
@@ -119,18 +125,18 @@ func (s *Server) Start() error {
 	if s.alive() {
 		return nil
 	}
-	deadline := time.Now().Add(s.options.StartTimeout)
-	for {
-		retry, err := s.start(deadline)
-		if err == nil || !retry || time.Now().After(deadline) {
+	for n := 1; ; n++ {
+		retry, err := s.start()
+		if err == nil || !retry || n == starts {
 			return err
 		}
+		<-time.After(pause)
 	}
 }
 
 // start makes one attempt. It is worth a retry when the server ended by
 // itself: what a killed one left behind may have been in its way.
-func (s *Server) start(deadline time.Time) (retry bool, err error) {
+func (s *Server) start() (retry bool, err error) {
 	log, err := os.OpenFile(s.Log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return false, fmt.Errorf("start %s: %w", s.engine.name, err)
@@ -146,7 +152,7 @@ func (s *Server) start(deadline time.Time) (retry bool, err error) {
 	if err := os.WriteFile(filepath.Join(s.dir, pidFile), []byte(pid), 0o600); err != nil {
 		return false, errors.Join(fmt.Errorf("start %s: %w", s.engine.name, err), p.kill())
 	}
-	if retry, err := s.await(p, deadline); err != nil {
+	if retry, err := s.await(p); err != nil {
 		return retry, errors.Join(err, p.kill())
 	}
 	s.running = p
@@ -154,13 +160,13 @@ func (s *Server) start(deadline time.Time) (retry bool, err error) {
 }
 
 // await returns when the server answers, has ended or is too late.
-func (s *Server) await(p *process, deadline time.Time) (ended bool, err error) {
+func (s *Server) await(p *process) (ended bool, err error) {
 	db, err := s.Open("")
 	if err != nil {
 		return false, err
 	}
 	defer db.Close()
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -174,7 +180,7 @@ func (s *Server) await(p *process, deadline time.Time) (ended bool, err error) {
 			return true, fmt.Errorf("%s ended while starting; its log ends:\n%s", s.engine.name, s.logTail())
 		case <-ctx.Done():
 			return false, fmt.Errorf("%s does not answer after %s (%w); its log ends:\n%s",
-				s.engine.name, s.options.StartTimeout, err, s.logTail())
+				s.engine.name, patience, err, s.logTail())
 		case <-tick.C:
 		}
 	}

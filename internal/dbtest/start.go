@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -58,7 +59,7 @@ func startServer(e engine, need program, dir string, opts *Options) (_ *Server, 
 		return nil, err
 	}
 	s := &Server{
-		engine: e, options: opts.withDefaults(), dir: dir, owner: own,
+		engine: e, options: cmp.Or(opts, &Options{}), dir: dir, owner: own,
 		install: found[0], program: found[1], hold: hold, reap: sync.OnceValue(wait),
 	}
 	if err := s.prepare(); err != nil {

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/godsr/dsr/internal/bench"
@@ -52,10 +51,10 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	took := time.Since(start)
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+	peak, err := bench.HighWater("self")
+	if err != nil {
 		return err
 	}
-	fmt.Println(usage.Maxrss, size, manifest.Bytes, took.Milliseconds())
+	fmt.Println(peak, size, manifest.Bytes, took.Milliseconds())
 	return nil
 }

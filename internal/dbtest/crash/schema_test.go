@@ -132,7 +132,7 @@ func copyFile(from, to string) error {
 func sqliteBackend(dir string) *backend {
 	file := filepath.Join(dir, "shop.db")
 	return &backend{tables: shop(), dialect: sqlconn.SQLite, file: file, dsn: "file:" + file +
-		"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_txlock=immediate"}
+		"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(300000)&_pragma=foreign_keys(1)&_txlock=immediate"}
 }
 
 // auditTable returns the statements that make the table that triggers write to.

@@ -29,7 +29,7 @@ type world struct {
 }
 
 // patience is when a child that neither ends nor dies fails the test.
-const patience = 2 * time.Minute
+const patience = 15 * time.Minute
 
 // newWorld makes a world whose second database is on a server of that dialect.
 func newWorld(t *testing.T, dialect sqlconn.Dialect) *world {

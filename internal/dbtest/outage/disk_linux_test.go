@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ownMounts gives a child process mounts of its own.
+// ownMounts gives a child process mounts of its own. It is killed when the
+// thread that starts it ends, so the caller keeps that.
 func ownMounts() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 }

@@ -29,17 +29,16 @@ func TestConnectionHangs(t *testing.T) {
 			require.NoError(t, err)
 			w := newWorld(t, setup{
 				shop: p.open(t, server.DSN("shop")), engine: p.open(t, proxy.DSN("shop")),
-				dialect: p.dialect, timeout: 2 * time.Second, wrap: other,
+				dialect: p.dialect, timeout: 5 * time.Second, wrap: other,
 			})
 			t.Cleanup(func() { require.NoError(t, proxy.Close()) })
 			hang := func() error { proxy.Hang(); return nil }
-			collecting := w.arm("collected shop:customers", 3, hang)
+			collecting := w.arm("collected shop:customers", 3, hang, nil)
 			w.run()
 			w.happened(collecting)
 			w.waiting(2, `"shop" is unavailable`)
 			w.othersGoOn()
-			erasing := w.arm("before apply ", 4, hang)
-			recoveries[i][0](proxy)
+			erasing := w.arm("before apply ", 4, hang, func() error { recoveries[i][0](proxy); return nil })
 			w.happened(erasing)
 			w.waiting(1, `"shop" is unavailable`)
 			w.othersGoOn()

@@ -79,12 +79,11 @@ func TestShopGoesAway(t *testing.T) {
 				server := p.server(t)
 				how := ends(server)[name]
 				w := newWorld(t, setup{shop: p.open(t, server.DSN("shop")), dialect: p.dialect})
-				collecting := w.arm("collected shop:customers", 3, how[0])
+				collecting := w.arm("collected shop:customers", 3, how[0], nil)
 				w.run()
 				w.happened(collecting)
 				w.waiting(2, `"shop" is unavailable`)
-				erasing := w.arm("applied ", 3, how[1])
-				require.NoError(t, server.Start())
+				erasing := w.arm("applied ", 3, how[1], server.Start)
 				w.happened(erasing)
 				w.waiting(1, `"shop" is unavailable`)
 				require.NoError(t, server.Start())
@@ -105,12 +104,11 @@ func TestStoreGoesAway(t *testing.T) {
 			how := ends(server)[name]
 			store, stored := postgresStore(t, server)
 			w := newWorld(t, setup{store: store, stored: stored})
-			collecting := w.arm("collected shop:customers", 3, how[0])
+			collecting := w.arm("collected shop:customers", 3, how[0], nil)
 			w.run()
 			w.happened(collecting)
 			w.failing("failed to connect")
-			erasing := w.arm("applied ", 3, how[1])
-			require.NoError(t, server.Start())
+			erasing := w.arm("applied ", 3, how[1], server.Start)
 			w.happened(erasing)
 			w.failing("failed to connect")
 			require.NoError(t, server.Start())
@@ -137,7 +135,7 @@ func TestStoreConnectionsAreCut(t *testing.T) {
 	var trips []*trip
 	for _, point := range []string{"collected ", "before ", "at ", "delivered ", "applied ", "ticked "} {
 		for nth := 1; nth <= 4; nth++ {
-			trips = append(trips, w.arm(point, nth, cut))
+			trips = append(trips, w.arm(point, nth, cut, nil))
 		}
 	}
 	w.run()

@@ -34,7 +34,7 @@ import (
 var testdata embed.FS
 
 // patience is when something that does not happen fails the test.
-const patience = 4 * time.Minute
+const patience = 10 * time.Minute
 
 // atOnce is how many tests run side by side: they spend their time waiting.
 const atOnce = "12"
@@ -84,8 +84,9 @@ type world struct {
 	// seen are the packages that were found whole.
 	seen map[string]bool
 
-	mu    sync.Mutex
+	mu    sync.Mutex // held while somebody is at a point: nobody passes one meanwhile
 	trips []*trip
+	full  *disk // that is kept full
 
 	stop func() // ends Run
 }
@@ -117,30 +118,34 @@ type trip struct {
 	done   chan struct{}
 }
 
-// arm lets do happen when a point is passed for the nth time from now. Whoever
-// passes it is held up as long.
-func (w *world) arm(prefix string, nth int, do func() error) *trip {
+// arm lets do happen when a point is passed for the nth time from now, and from
+// the end of begin if that is not nil. Whoever comes to any point meanwhile is
+// held up, so that the work is nowhere else than it was, however long that takes.
+func (w *world) arm(prefix string, nth int, do, begin func() error) *trip {
+	w.t.Helper()
 	t := &trip{prefix: prefix, nth: nth, do: do, done: make(chan struct{})}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.trips = append(w.trips, t)
+	if begin != nil {
+		require.NoError(w.t, begin())
+	}
 	return t
 }
 
 func (w *world) point(name string) {
 	w.mu.Lock()
-	var now []*trip
+	defer w.mu.Unlock()
 	for _, t := range w.trips {
 		if strings.HasPrefix(name, t.prefix) {
 			if t.nth--; t.nth == 0 {
-				now = append(now, t)
+				t.err = t.do()
+				close(t.done)
 			}
 		}
 	}
-	w.mu.Unlock()
-	for _, t := range now {
-		t.err = t.do()
-		close(t.done)
+	if err := w.full.again(); err != nil {
+		_, _ = fmt.Fprintln(w.log, "fill the disk:", err)
 	}
 }
 

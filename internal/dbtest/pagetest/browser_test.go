@@ -24,11 +24,11 @@ import (
 )
 
 // timeLimit is how long a test may take in a browser.
-const timeLimit = 5 * time.Minute
+const timeLimit = 20 * time.Minute
 
-// tab is a browser of its own that may show the files of one folder. The test
-// fails at its end if a page did anything else: said something on the console,
-// opened a dialog, asked for anything outside of the folder.
+// tab is a browser of its own that may show the files of one folder, or what is
+// below one address. The test fails at its end if a page did anything else: said
+// something on the console, opened a dialog, asked for anything outside of that.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
@@ -40,16 +40,21 @@ type tab struct {
 
 func open(t *testing.T, dir string) *tab {
 	t.Helper()
+	return openAt(t, "file://"+dir+"/")
+}
+
+// openAt opens a tab for what is below an address of this machine.
+func openAt(t *testing.T, inside string) *tab {
+	t.Helper()
 	path, err := dbtest.Chromium()
 	require.NoError(t, err)
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
-		chromedp.UserDataDir(t.TempDir()),
 		chromedp.WindowSize(1200, 900),
 		chromedp.Flag("disable-gpu", true),
 		// Not even a name is looked up.
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND"),
-		chromedp.WSURLReadTimeout(time.Minute),
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
+		chromedp.WSURLReadTimeout(timeLimit),
 	)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium has none for root
@@ -70,7 +75,7 @@ func open(t *testing.T, dir string) *tab {
 		require.Positive(t, b.requests)
 	})
 	b.do()
-	require.NoError(t, chromedp.Listen(ctx, func(event any) { b.watch(event, "file://"+dir+"/") }))
+	require.NoError(t, chromedp.Listen(ctx, func(event any) { b.watch(event, inside) }))
 	b.do(command(network.Enable, network.EnableParams{}), command(log.Enable, cdp.Empty{}))
 	return b
 }
@@ -139,8 +144,22 @@ func (b *tab) at(dir string) string {
 	return strings.TrimPrefix(eval[string](b, "location.href"), "file://"+dir+"/")
 }
 
-func visit(address string) step  { return chromedp.Navigate(address) }
-func click(selector string) step { return chromedp.Click(chromedp.CSS(selector)) }
+func visit(address string) step { return chromedp.Navigate(address) }
+
+// click clicks on what can be seen and nothing else covers. It does so in one
+// go: between the press and the release of a mouse, a page that shows its
+// results again would take the element away.
+func click(selector string) step {
+	return chromedp.Steps(visible(selector), chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{
+		const wanted = document.querySelector(%q);
+		wanted.scrollIntoView({block: "center", behavior: "instant"});
+		const [box] = wanted.getClientRects();
+		const hit = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+		if (!wanted.contains(hit)) throw new Error("something else would be clicked");
+		wanted.click();
+	}`, selector)))
+}
+
 func visible(selector string) step {
 	return until(fmt.Sprintf("(e => e !== null && e.getClientRects().length > 0)(document.querySelector(%q))", selector))
 }
@@ -155,7 +174,7 @@ func until(expression string) step {
 		often := time.NewTicker(20 * time.Millisecond)
 		defer often.Stop()
 		for {
-			once, cancel := context.WithTimeout(ctx, 10*time.Second)
+			once, cancel := context.WithTimeout(ctx, time.Minute)
 			holds, err := ask(once, t)
 			cancel()
 			if err == nil && holds {
@@ -190,4 +209,9 @@ func media(features ...string) step {
 		params.Features = append(params.Features, &emulation.MediaFeature{Name: features[i], Value: features[i+1]})
 	}
 	return command(emulation.SetEmulatedMedia, params)
+}
+
+// noScript lets pages run none of their scripts.
+func noScript() step {
+	return command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 }

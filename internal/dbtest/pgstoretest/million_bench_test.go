@@ -45,7 +45,7 @@ var filled = []struct{ kind, column, value string }{
 }
 
 // fill returns the statements that fill each store with n requests, two of
-// which share an identity.
+// which share an identity, and which have one of two values of a field.
 func fill(n int) (postgres, sqlite string) {
 	statement := func(table, from, hex, zero, at, blob string) string {
 		var columns, values []string
@@ -61,13 +61,16 @@ func fill(n int) (postgres, sqlite string) {
 		}
 		return fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s;", table, strings.Join(columns, ", "), strings.Join(values, ", "), from)
 	}
+	const field = "CASE WHEN policy = 'policy rare' THEN 'rare' ELSE 'usual' END"
 	const scattered, rest = "(g * 2654435761) % 4294967296", " || '-4c1e-4b7a-9f21-7d2b1a3c5e6f'"
 	postgres = statement("dsr.requests", fmt.Sprintf("generate_series(1::bigint, %d) AS g", n), "lpad(to_hex("+scattered+"), 8, '0')"+rest,
 		"'-infinity'::timestamptz", "'2000-01-01Z'::timestamptz + (%s) * interval '1 minute'", "decode(repeat('5a', %s), 'hex')") +
-		"INSERT INTO dsr.lookups SELECT id, 0, convert_to(lpad((substr(external_id, 8)::bigint / 2)::text, 32, '0'), 'UTF8') FROM dsr.requests"
+		"INSERT INTO dsr.lookups SELECT id, 0, convert_to(lpad((substr(external_id, 8)::bigint / 2)::text, 32, '0'), 'UTF8') FROM dsr.requests;" +
+		"INSERT INTO dsr.lookups SELECT id, 1, convert_to(" + field + ", 'UTF8') FROM dsr.requests"
 	sqlite = statement("requests", fmt.Sprintf("(WITH RECURSIVE many (g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM many WHERE g < %d) SELECT g FROM many)", n),
 		"printf('%08x', "+scattered+")"+rest, "-9223372036854775808", "946684800000000000 + (%s) * 60000000000", "zeroblob(%s)") +
-		"INSERT INTO lookups SELECT id, 0, CAST(printf('%032d', CAST(substr(external_id, 8) AS INTEGER) / 2) AS BLOB) FROM requests;"
+		"INSERT INTO lookups SELECT id, 0, CAST(printf('%032d', CAST(substr(external_id, 8) AS INTEGER) / 2) AS BLOB) FROM requests;" +
+		"INSERT INTO lookups SELECT id, 1, CAST(" + field + " AS BLOB) FROM requests;"
 	return postgres, sqlite
 }
 
@@ -129,6 +132,12 @@ func BenchmarkList(b *testing.B) {
 		{"country", dsr.RecordQuery{Location: "US"}},
 		{"location", dsr.RecordQuery{Location: "US-CA"}},
 		{"identity", dsr.RecordQuery{Lookup: [][]byte{fmt.Appendf(nil, "%032d", n/4)}}},
+		{"field of most", dsr.RecordQuery{Also: [][]byte{[]byte("usual")}}},
+		{"field of few", dsr.RecordQuery{Also: [][]byte{[]byte("rare")}}},
+		{"field of none", dsr.RecordQuery{Also: [][]byte{[]byte("x")}}},
+		{"field and identity", dsr.RecordQuery{Also: [][]byte{[]byte("usual")}, Lookup: [][]byte{fmt.Appendf(nil, "%032d", n/4)}}},
+		{"field and status", dsr.RecordQuery{Also: [][]byte{[]byte("usual")}, Status: []dsr.Status{dsr.StatusComplete}, Descending: true}},
+		{"ID", dsr.RecordQuery{IDContains: "FACADE"}},
 		{"external ID", dsr.RecordQuery{ExternalID: fmt.Sprint("Ticket-", n/2)}},
 		{"prefix of all", dsr.RecordQuery{ExternalPrefix: "ticket-"}},
 		{"prefix of some", dsr.RecordQuery{ExternalPrefix: fmt.Sprint("ticket-", n/2)[:len("ticket-")+3]}},
@@ -161,7 +170,7 @@ func BenchmarkList(b *testing.B) {
 					}
 				})
 			}
-			for _, q := range queries[:31] {
+			for _, q := range queries[:37] {
 				if q.query.After != nil || q.query.Offset > 0 {
 					continue
 				}

@@ -84,7 +84,7 @@ func TestOpenRefuses(t *testing.T) {
 		},
 		"a newer version": {
 			"CREATE SCHEMA dsr; CREATE TABLE dsr.dsr_schema (version integer); INSERT INTO dsr.dsr_schema VALUES (99)",
-			`pgstore: schema "dsr": it is at version 99, this program knows versions up to 2; update the program`,
+			`pgstore: schema "dsr": it is at version 99, this program knows versions up to 3; update the program`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,5 +201,5 @@ func TestOpenTogether(t *testing.T) {
 	require.NoError(t, err)
 	versions, err = pgx.CollectRows(rows, pgx.RowTo[int])
 	require.NoError(t, err)
-	require.Equal(t, []int{2}, versions)
+	require.Equal(t, []int{3}, versions)
 }

@@ -68,7 +68,7 @@ func TestMessageMeetsRemoval(t *testing.T) {
 				var waiting int
 				err := pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&waiting)
 				return err == nil && waiting == 1
-			}, time.Minute, 5*time.Millisecond)
+			}, 5*time.Minute, 5*time.Millisecond)
 			require.NoError(t, tx.Commit(t.Context()))
 			require.EqualError(t, <-done, want)
 			list, err := s.Messages(t.Context(), dsr.MessageQuery{})

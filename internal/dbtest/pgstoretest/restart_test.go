@@ -1,6 +1,7 @@
 package pgstoretest
 
 import (
+	"context"
 	"sync"
 	"testing"
 
@@ -32,6 +33,9 @@ func TestServerRestarts(t *testing.T) {
 		require.ErrorContains(t, err, "failed to connect")
 		err = s.Commit(t.Context(), &dsr.StoreChange{Record: dsr.Record{ID: "r2", Version: 1}})
 		require.ErrorContains(t, err, "failed to connect")
+		for name, err := range everyMethod(t.Context(), s) {
+			require.ErrorIs(t, err, dsr.ErrUnavailable, name)
+		}
 
 		require.NoError(t, server.Start())
 		for range 8 {
@@ -46,4 +50,26 @@ func TestServerRestarts(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, version, r.Version)
 	}
+}
+
+// everyMethod calls all methods of a store and returns their errors.
+func everyMethod(ctx context.Context, s dsr.Store) map[string]error {
+	errs := map[string]error{
+		"Commit":         s.Commit(ctx, &dsr.StoreChange{Record: dsr.Record{ID: "r2", Version: 1}}),
+		"SaveCheckpoint": s.SaveCheckpoint(ctx, &dsr.Checkpoint{Seq: 1}),
+		"SaveMessages":   s.SaveMessages(ctx, []dsr.MessageChange{{Message: dsr.Message{ID: "m", Version: 1}}}),
+	}
+	_, errs["Request"] = s.Request(ctx, "r1")
+	_, errs["Requests"] = s.Requests(ctx, dsr.RecordQuery{})
+	_, errs["CountRequests"] = s.CountRequests(ctx, dsr.RecordQuery{})
+	_, errs["Journal"] = s.Journal(ctx, "r1", 0, 0)
+	_, errs["Events"] = s.Events(ctx, "r1", 0, 0)
+	_, errs["AuditEntries"] = s.AuditEntries(ctx, "", dsr.AuditPlace{}, 0)
+	_, errs["UnsignedHeads"] = s.UnsignedHeads(ctx, 0)
+	_, errs["Checkpoints"] = s.Checkpoints(ctx, 0, 0)
+	_, errs["Messages"] = s.Messages(ctx, dsr.MessageQuery{})
+	_, errs["SaveEntries"] = s.SaveEntries(ctx, []dsr.EntryChange{{Entry: dsr.Entry{Kind: "k", Key: "e", Version: 1, Data: []byte("d")}}})
+	_, errs["Entries"] = s.Entries(ctx, dsr.EntryQuery{})
+	_, errs["CatalogueVersion"] = s.CatalogueVersion(ctx)
+	return errs
 }

@@ -44,7 +44,7 @@ func TestUpgradeFromFirstVersion(t *testing.T) {
 	require.NoError(t, err)
 	var version int
 	require.NoError(t, pool.QueryRow(ctx, "SELECT version FROM first.dsr_schema").Scan(&version))
-	require.Equal(t, 2, version)
+	require.Equal(t, 3, version)
 	rec, err := s.Request(ctx, "r1")
 	require.NoError(t, err)
 	require.Equal(t, ch.Record, *rec)
@@ -79,6 +79,14 @@ func TestUpgradeFromFirstVersion(t *testing.T) {
 	messages, err := s.Messages(ctx, dsr.MessageQuery{})
 	require.NoError(t, err)
 	require.Equal(t, []dsr.Message{m}, messages)
+	e := dsr.Entry{Kind: "k", Key: "e", Version: 1, UpdatedAt: at, Data: []byte("{}"), Sealed: []byte("s")}
+	catalogue, err := s.SaveEntries(ctx, []dsr.EntryChange{{Entry: e}})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, catalogue)
+	e.Since = 1
+	entries, err := s.Entries(ctx, dsr.EntryQuery{})
+	require.NoError(t, err)
+	require.Equal(t, []dsr.Entry{e}, entries)
 }
 
 // firstVersion makes the schema "first", at version 1, with the rows that the

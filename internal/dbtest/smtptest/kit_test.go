@@ -89,12 +89,13 @@ func all(t *testing.T, s *dbtest.SMTPServer) []received {
 	return messages
 }
 
-// options are those of a notifier that talks to a server.
+// options are those of a notifier that talks to a server, which may be slow.
 func options(s *dbtest.SMTPServer) *smtp.Options {
 	return &smtp.Options{
 		Host: s.Host(), Port: s.Port(), TLSConfig: s.TLSConfig(), Hello: "client.example.com",
 		From:      mail.Address{Name: "Privacy desk", Address: "privacy@example.com"},
 		Operators: []string{"desk@example.com", "night.desk@example.com"},
+		Timeout:   5 * time.Minute,
 	}
 }
 

@@ -30,7 +30,9 @@ type server struct {
 	kill string
 	// lockTimeout is the setting for a tenth of a second, or little more.
 	lockTimeout string
-	codes       map[string][]string
+	// noTimeout is the setting for an hour.
+	noTimeout string
+	codes     map[string][]string
 }
 
 var servers = []server{
@@ -39,7 +41,7 @@ var servers = []server{
 		waits: func(table string) string {
 			return "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '%" + table + "%'"
 		},
-		kill: "SELECT pg_terminate_backend(%d)", lockTimeout: "&lock_timeout=100ms",
+		kill: "SELECT pg_terminate_backend(%d)", lockTimeout: "&lock_timeout=100ms", noTimeout: "&lock_timeout=1h",
 		codes: map[string][]string{"deadlock": {"40P01"}, "lock": {"55P03"}, "killed": {"57P01"}, "connections": {"53300"}},
 	},
 	{
@@ -47,7 +49,7 @@ var servers = []server{
 		waits: func(table string) string {
 			return "SELECT trx_mysql_thread_id FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE '%" + table + "%'"
 		},
-		kill: "KILL %d", lockTimeout: "&innodb_lock_wait_timeout=1",
+		kill: "KILL %d", lockTimeout: "&innodb_lock_wait_timeout=1", noTimeout: "&innodb_lock_wait_timeout=3600",
 		codes: map[string][]string{"deadlock": {"1213"}, "lock": {"1205"}, "killed": {"", "1317", "1927"}, "connections": {"1226"}},
 	},
 }
@@ -88,28 +90,51 @@ func passes(t *testing.T, err error, operation string, codes ...string) {
 	require.NotContains(t, everything(err), "masked")
 }
 
-// blocked begins a transaction that holds row 2 and has written many others,
-// then lets another connector apply a chunk that needs rows 1 and 2. It returns
-// once that waits, with the connection that does.
-func (s *server) blocked(t *testing.T, db *sql.DB, c *sqlconn.Connector, name string, ch *dsr.Chunk) (tx *sql.Tx, waiting int64, applied <-chan error) {
+// hold begins a transaction that has written rows.
+func hold(t *testing.T, db *sql.DB, name, rows string) *sql.Tx {
 	t.Helper()
 	tx, err := db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = tx.Rollback() })
-	_, err = tx.ExecContext(t.Context(), "UPDATE "+name+" SET mail = 'canary too' WHERE id > 1")
+	_, err = tx.ExecContext(t.Context(), "UPDATE "+name+" SET mail = 'canary too' WHERE "+rows)
 	require.NoError(t, err)
-	_, err = c.Describe(t.Context(), ch.Collection)
-	require.NoError(t, err)
+	return tx
+}
+
+// apply lets a connector apply a chunk meanwhile, once.
+func (s *server) apply(t *testing.T, db *sql.DB, ch *dsr.Chunk) <-chan error {
+	t.Helper()
+	c := sqlconn.New(db, s.dialect, &sqlconn.Options{Attempts: 1})
 	result := make(chan error, 1)
 	go func() {
 		_, err := c.Apply(t.Context(), ch)
 		result <- err
 	}()
+	return result
+}
+
+// waiting returns the connections that wait for a lock of a table, once they are
+// as many.
+func (s *server) waiting(t *testing.T, db *sql.DB, name string, many int) (all []int64) {
+	t.Helper()
 	// MariaDB's table is renewed only when nobody has read it for 0.1 s.
 	require.Eventually(t, func() bool {
-		return db.QueryRowContext(t.Context(), s.waits(name)).Scan(&waiting) == nil
-	}, 40*time.Second, 300*time.Millisecond)
-	return tx, waiting, result
+		rows, err := db.QueryContext(t.Context(), s.waits(name))
+		if err != nil {
+			return false
+		}
+		defer rows.Close()
+		all = nil
+		for rows.Next() {
+			var id int64
+			if rows.Scan(&id) != nil {
+				return false
+			}
+			all = append(all, id)
+		}
+		return rows.Err() == nil && len(all) == many
+	}, 5*time.Minute, 300*time.Millisecond)
+	return all
 }
 
 func TestPassingFailures(t *testing.T) {
@@ -117,16 +142,25 @@ func TestPassingFailures(t *testing.T) {
 	for _, s := range servers {
 		t.Run(s.name+"/deadlock", func(t *testing.T) {
 			t.Parallel()
-			db := openDSN(t, s.driver, s.dsn(t))
+			db := openDSN(t, s.driver, s.dsn(t)+s.noTimeout)
 			ch := prepare(t, db, "deadlocked")
-			tx, _, applied := s.blocked(t, db, sqlconn.New(db, s.dialect, &sqlconn.Options{Attempts: 1}), "deadlocked", ch)
+			ch.Rows = append(ch.Rows, dsr.RowChange{Key: []any{int64(3)}, Set: ch.Rows[0].Set})
+			first, tx := hold(t, db, "deadlocked", "id = 2"), hold(t, db, "deadlocked", "id > 2")
 			if s.dialect == sqlconn.PostgreSQL {
-				_, err := tx.ExecContext(t.Context(), "SET LOCAL deadlock_timeout = '1min'") // the other one notices first
+				_, err := tx.ExecContext(t.Context(), "SET LOCAL deadlock_timeout = '1h'") // the other one notices first
 				require.NoError(t, err)
 			}
-			_, err := tx.ExecContext(t.Context(), "UPDATE deadlocked SET mail = 'canary again' WHERE id = 1")
-			require.NoError(t, err)
+			applied := s.apply(t, db, ch)
+			s.waiting(t, db, "deadlocked", 1) // for row 2, with row 1
+			crossed := make(chan error, 1)
+			go func() {
+				_, err := tx.ExecContext(t.Context(), "UPDATE deadlocked SET mail = 'canary again' WHERE id = 1")
+				crossed <- err
+			}()
+			s.waiting(t, db, "deadlocked", 2)
+			require.NoError(t, first.Rollback()) // which lets it go on to row 3
 			passes(t, <-applied, "apply", s.codes["deadlock"]...)
+			require.NoError(t, <-crossed)
 		})
 		t.Run(s.name+"/lock", func(t *testing.T) {
 			t.Parallel()
@@ -148,14 +182,14 @@ func TestPassingFailures(t *testing.T) {
 		})
 		t.Run(s.name+"/killed", func(t *testing.T) {
 			t.Parallel()
-			db := openDSN(t, s.driver, s.dsn(t))
+			db := openDSN(t, s.driver, s.dsn(t)+s.noTimeout)
 			ch := prepare(t, db, "killed")
-			c := sqlconn.New(db, s.dialect, &sqlconn.Options{Attempts: 1})
-			tx, waiting, applied := s.blocked(t, db, c, "killed", ch)
-			exec(t, db, fmt.Sprintf(s.kill, waiting))
+			tx := hold(t, db, "killed", "id = 2")
+			applied := s.apply(t, db, ch)
+			exec(t, db, fmt.Sprintf(s.kill, s.waiting(t, db, "killed", 1)[0]))
 			passes(t, <-applied, "apply", s.codes["killed"]...)
 			require.NoError(t, tx.Rollback())
-			results, err := c.Apply(t.Context(), ch)
+			results, err := sqlconn.New(db, s.dialect, nil).Apply(t.Context(), ch)
 			require.NoError(t, err)
 			require.Equal(t, []dsr.RowResult{dsr.RowWritten, dsr.RowWritten}, results)
 		})
@@ -208,7 +242,7 @@ func TestPassingFailuresOfSQLite(t *testing.T) {
 		dsn := dbtest.SQLiteDSN(t)
 		db := openDSN(t, "sqlite", dsn)
 		ch := prepare(t, db, "busy")
-		hasty := openDSN(t, "sqlite", strings.Replace(dsn, "10000", "20", 1))
+		hasty := openDSN(t, "sqlite", strings.Replace(dsn, "300000", "20", 1))
 		tx, err := db.BeginTx(t.Context(), nil)
 		require.NoError(t, err)
 		c := sqlconn.New(hasty, sqlconn.SQLite, &sqlconn.Options{Attempts: 2})

@@ -1,0 +1,3 @@
+// Package cataloguetest holds the tests of connections that are made at run
+// time, over real database servers.
+package cataloguetest
