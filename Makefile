@@ -8,14 +8,16 @@ export DSR_COMPAT_DATA ?= ../shared/data/fides
 MODULES     = $(shell go list -m -f '{{.Dir}}')
 LINTER      = $(CURDIR)/.cache/bin/golangci-lint
 LINTVERSION = 2.15.0
-TESTFLAGS   = -race -shuffle=on -timeout=30m
+APIFUZZTIME = 5m
+APIFUZZSEED = 1
+TESTFLAGS   = -race -shuffle=on -timeout=90m
 
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 .PHONY: servers
-servers: ## install what the tests need: PostgreSQL, MariaDB, an S3 server, Chromium, a C compiler for -race
+servers: ## install what the tests need: PostgreSQL, MariaDB, an S3 server, Chromium, curl, Python, a C compiler for -race
 	@./scripts/install-servers
 
 .PHONY: test
@@ -33,15 +35,24 @@ compat: servers ## compare with Fides, from the files in DSR_COMPAT_DATA
 fuzz: ## run every fuzz target for FUZZTIME, 15 seconds by default
 	./scripts/fuzz
 
+.PHONY: fuzz-api
+fuzz-api: ## send every route what its OpenAPI document allows and what it does not, for APIFUZZTIME from APIFUZZSEED on
+	@DSR_API_FUZZ=$(APIFUZZTIME) DSR_API_FUZZ_SEED=$(APIFUZZSEED) go run ./internal/testsum -dir adapters/api/fides -- -count=1 -timeout=3h -run='^TestEveryAnswerIsAsDocumented'
+
 .PHONY: soak
-soak: servers ## run the crash tests with 200 kills each, write packages of 2 GiB, fuzz every target for ten minutes
+soak: servers ## run the crash tests with 200 kills each, write packages of 2 GiB, fuzz every target for ten minutes and every route for an hour with other seeds each time
 	DSR_CRASH_KILLS=200 go run ./internal/testsum $(TESTFLAGS) -timeout=4h -run=Crash
 	cd internal/bench && DSR_PACKAGE_MIB=2048 go test -v -run=PackageMemory -timeout=1h .
 	FUZZTIME=10m FUZZJOBS=4 FUZZPARALLEL=1 ./scripts/fuzz
+	$(MAKE) fuzz-api APIFUZZTIME=1h APIFUZZSEED=
 
 .PHONY: bench
 bench: servers ## run every benchmark of every module
 	@set -e; for dir in $(MODULES); do (cd "$$dir" && go test -run='^$$' -bench=. -benchmem -timeout=4h ./...); done
+
+.PHONY: load
+load: servers ## put the example server under load with a million requests stored, for half an hour
+	cd internal/bench && go test -run='^$$' -bench='Server$$' -timeout=2h .
 
 .PHONY: lint
 lint: linter ## check style and import rules in every module
