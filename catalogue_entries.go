@@ -133,7 +133,12 @@ func ownsSecrets(place EntryPlace) bool {
 	return strings.HasPrefix(place.Key, ownedKey(CatalogueConnection, "")) || strings.HasPrefix(place.Key, ownedKey(CatalogueDestination, ""))
 }
 
+// stands reads what no version keeps. Secrets come first: those of what is made
+// anew between the two reads would be taken for those of what it follows.
 func (e *Engine) stands(ctx context.Context) (s standing, err error) {
+	if s.secrets, err = e.beside(ctx, kindSecret); err != nil {
+		return s, err
+	}
 	s.born = map[EntryPlace]time.Time{}
 	for _, kind := range []CatalogueKind{CatalogueConnection, CatalogueDestination} {
 		for entry, err := range e.entries(ctx, EntryQuery{Kind: string(kind)}) {
@@ -147,8 +152,7 @@ func (e *Engine) stands(ctx context.Context) (s standing, err error) {
 			s.born[secretPlace(kind, entry.Key)] = d.CreatedAt
 		}
 	}
-	s.secrets, err = e.beside(ctx, kindSecret)
-	return s, err
+	return s, nil
 }
 
 // same reports whether nothing changed that a generation was opened with. What

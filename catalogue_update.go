@@ -58,19 +58,28 @@ type update struct {
 
 // update stores what an edit leads to.
 func (e *Engine) update(ctx context.Context, edit func(*Definitions) error) (made update, err error) {
+	err = e.inTurn(ctx, func() error {
+		made, err = e.updateOnce(ctx, edit)
+		return err
+	})
+	return made, err
+}
+
+// inTurn makes one change of the catalogue after another, and begins anew as often
+// as another process was faster: once returns errOvertaken then.
+func (e *Engine) inTurn(ctx context.Context, once func() error) error {
 	select {
 	case e.updating <- struct{}{}:
 		defer func() { <-e.updating }()
 	case <-ctx.Done():
-		return update{}, fmt.Errorf("dsr: wait for another update of the catalogue: %w", ctx.Err())
+		return fmt.Errorf("dsr: wait for another update of the catalogue: %w", ctx.Err())
 	}
 	for range updates {
-		made, err := e.updateOnce(ctx, edit)
-		if !errors.Is(err, errOvertaken) {
-			return made, err
+		if err := once(); !errors.Is(err, errOvertaken) {
+			return err
 		}
 	}
-	return update{}, fmt.Errorf("%w: others changed the catalogue %d times in a row", ErrConflict, updates)
+	return fmt.Errorf("%w: others changed the catalogue %d times in a row", ErrConflict, updates)
 }
 
 // errOvertaken says that another process stored an update since this one read the
@@ -138,7 +147,8 @@ func (c *Catalogue) Check(before, after *Definitions) error {
 
 // Rewrap seals all secrets anew, with the newest key of the keyring, so that
 // older ones can be destroyed. The error tells all that could not be sealed: the
-// older keys are needed for them still, or they have to be set anew.
+// older keys are needed for them still, or they have to be set anew. Updates that
+// are made meanwhile hold: each secret is sealed as it is then.
 func (c *Catalogue) Rewrap(ctx context.Context) error {
 	e := c.engine
 	beside, err := e.beside(ctx, kindSecret)
@@ -148,24 +158,38 @@ func (c *Catalogue) Rewrap(ctx context.Context) error {
 	var faults *multierror.Error
 	for _, place := range slices.SortedFunc(maps.Keys(beside), func(a, b EntryPlace) int { return strings.Compare(a.Key, b.Key) }) {
 		if ownsSecrets(place) {
-			faults = multierror.Append(faults, e.rewrap(ctx, beside[place]))
+			faults = multierror.Append(faults, e.inTurn(ctx, func() error { return e.rewrapOnce(ctx, place) }))
 		}
 	}
 	return faults.ErrorOrNil()
 }
 
-// rewrap seals the secrets of an entry anew.
-func (e *Engine) rewrap(ctx context.Context, entry *Entry) error {
-	secrets, err := e.unsealSecrets(ctx, entry)
+// rewrapOnce seals the secrets at a place anew. It counts as an update: what was
+// removed and made anew meanwhile has the versions of what it follows.
+func (e *Engine) rewrapOnce(ctx context.Context, place EntryPlace) error {
+	count, err := e.countUpdate(ctx) // before anything is read
 	if err != nil {
 		return err
 	}
-	change, err := e.sealSecrets(ctx, entry.Key, entry.Version, secrets)
+	there, err := e.config.Store.Entries(ctx, EntryQuery{Kind: place.Kind, Key: place.Key, Limit: 1})
+	if err != nil {
+		return fmt.Errorf("dsr: read the secrets of %s: %w", place.Key, err)
+	}
+	if len(there) == 0 {
+		return nil // removed meanwhile
+	}
+	secrets, err := e.unsealSecrets(ctx, &there[0])
 	if err != nil {
 		return err
 	}
-	if _, err := e.config.Store.SaveEntries(ctx, []EntryChange{*change}); err != nil && !errors.Is(err, ErrConflict) { // newer ones have the newest key
-		return fmt.Errorf("dsr: store the secrets of %s: %w", entry.Key, err)
+	change, err := e.sealSecrets(ctx, place.Key, there[0].Version, secrets)
+	if err != nil {
+		return err
+	}
+	if _, err := e.config.Store.SaveEntries(ctx, []EntryChange{*change, count}); errors.Is(err, ErrConflict) {
+		return errOvertaken
+	} else if err != nil {
+		return fmt.Errorf("dsr: store the secrets of %s: %w", place.Key, err)
 	}
 	return nil
 }
