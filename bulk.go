@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -13,10 +16,12 @@ import (
 // maxBulk bounds the requests of one bulk verb, as Fides does.
 const maxBulk = 10_000
 
-// Selection names requests: by ID, or by a filter without those of Except.
+// Selection names requests by ID or by a filter, without those of Except.
 type Selection struct {
 	IDs    []string
 	Filter *Filter
+	// Except are the IDs of requests that there are: one that is mistyped
+	// would except nothing, and is [ErrNotFound].
 	Except []string
 }
 
@@ -40,8 +45,8 @@ type BulkFailure struct {
 // it is [ErrLimit]. A request that refuses it is told and stops no other. A
 // selection by filter is made before the verb is applied to the first. An empty
 // selection, or one by a filter that selects nothing in particular, also one of
-// nothing but Text or IDContains, which every ID may hold, is [ErrEmptyQuery],
-// never all requests.
+// all statuses or actions, or of nothing but Text or IDContains, which every ID may
+// hold, is [ErrEmptyQuery], never all requests. Times are taken at their word.
 // When ctx ends the result comes with its error, and holds only the requests
 // that the verb was applied to.
 //
@@ -87,8 +92,8 @@ func (r *Requests) Bulk(ctx context.Context, sel Selection, verb Verb, by By) (*
 
 func (r *Requests) selected(ctx context.Context, sel Selection) ([]string, error) {
 	switch {
-	case len(sel.IDs) > 0 && (sel.Filter != nil || len(sel.Except) > 0):
-		return nil, errors.New("dsr: a selection has either IDs, or a Filter with or without Except")
+	case len(sel.IDs) > 0 && sel.Filter != nil:
+		return nil, errors.New("dsr: a selection has either IDs or a Filter")
 	case sel.Filter != nil && (sel.Filter.Cursor != "" || sel.Filter.Page != 0):
 		return nil, errors.New("dsr: a selection takes all that its Filter finds; leave out Cursor and Page")
 	case sel.Filter != nil && sel.Filter.everything():
@@ -97,33 +102,69 @@ func (r *Requests) selected(ctx context.Context, sel Selection) ([]string, error
 		return nil, emptyError("dsr: the selection is empty; name IDs or a Filter")
 	}
 	tooMany := limitError(fmt.Sprintf("dsr: the selection has more than %d requests; narrow it and go on in parts", maxBulk))
+	if len(sel.Except) > maxBulk {
+		return nil, limitError(fmt.Sprintf("dsr: the selection excepts more than %d requests; narrow it and go on in parts", maxBulk))
+	}
+	except := map[string]bool{} // whether they were met
+	for _, id := range sel.Except {
+		except[id] = false
+	}
 	var ids []string
 	seen := map[string]bool{}
-	add := func(id string) {
+	add := func(id string) error {
+		if _, excepted := except[id]; excepted {
+			except[id] = true
+			return nil
+		}
 		if !seen[id] {
 			seen[id] = true
 			ids = append(ids, id)
 		}
-	}
-	if sel.Filter == nil {
-		for _, id := range sel.IDs {
-			add(id)
-		}
 		if len(ids) > maxBulk {
-			return nil, tooMany
+			return tooMany
 		}
-		return ids, nil
+		return nil
 	}
-	for req, err := range r.All(ctx, *sel.Filter) {
-		if err != nil {
+	for _, id := range sel.IDs {
+		if err := add(id); err != nil {
 			return nil, err
 		}
-		if slices.Contains(sel.Except, req.ID) {
-			continue
-		}
-		if add(req.ID); len(ids) > maxBulk {
-			return nil, tooMany
+	}
+	if sel.Filter != nil {
+		for req, err := range r.All(ctx, *sel.Filter) {
+			if err == nil {
+				err = add(req.ID)
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
 	}
+	if err := r.exist(ctx, except); err != nil {
+		return nil, err
+	}
 	return ids, nil
+}
+
+// exist tells which of the requests that were not met there are not.
+func (r *Requests) exist(ctx context.Context, met map[string]bool) error {
+	var unknown []string
+	for _, id := range slices.Sorted(maps.Keys(met)) {
+		if met[id] {
+			continue
+		}
+		switch _, err := r.Get(ctx, id); {
+		case errors.Is(err, ErrNotFound):
+			unknown = append(unknown, strconv.Quote(id))
+		case err != nil:
+			return err
+		}
+	}
+	switch shown := min(len(unknown), 10); {
+	case shown == 0:
+		return nil
+	case shown < len(unknown):
+		return fmt.Errorf("%w: the selection excepts IDs that no request has: %s and %d more", ErrNotFound, strings.Join(unknown[:shown], ", "), len(unknown)-shown)
+	}
+	return fmt.Errorf("%w: the selection excepts IDs that no request has: %s", ErrNotFound, strings.Join(unknown, ", "))
 }

@@ -62,7 +62,7 @@ func TestBulkByFilter(t *testing.T) {
 	o := pending(t, 7)
 	o.done(t, o.Approve, "r2", dsr.StatusApproved)
 	f := &dsr.Filter{Status: []dsr.Status{dsr.StatusPending}, Descending: true, Size: 2}
-	res, err := o.Bulk(t.Context(), dsr.Selection{Filter: f, Except: []string{"r4", "r99"}}, o.Deny, clerk)
+	res, err := o.Bulk(t.Context(), dsr.Selection{Filter: f, Except: []string{"r4", "r2"}}, o.Deny, clerk)
 	require.NoError(t, err)
 	require.Equal(t, &dsr.BulkResult{Succeeded: []string{"r7", "r6", "r5", "r3", "r1"}}, res)
 	o.requireStatus(t, "r4", dsr.StatusPending)
@@ -73,6 +73,9 @@ func TestBulkByFilter(t *testing.T) {
 	res, err = o.Bulk(t.Context(), dsr.Selection{Filter: &dsr.Filter{Status: []dsr.Status{dsr.StatusDenied}}}, o.Resubmit, clerk)
 	require.NoError(t, err)
 	require.Equal(t, []string{"r1", "r3", "r5", "r6", "r7"}, res.Succeeded)
+	res, err = o.Bulk(t.Context(), dsr.Selection{IDs: []string{"r2", "r3", "r2"}, Except: []string{"r3"}}, o.Cancel, clerk)
+	require.NoError(t, err)
+	require.Equal(t, &dsr.BulkResult{Succeeded: []string{"r2"}}, res)
 	// A filter that selects none is no error.
 	res, err = o.Bulk(t.Context(), dsr.Selection{Filter: &dsr.Filter{Policies: []string{"erase"}}}, o.Deny, clerk)
 	require.NoError(t, err)
@@ -83,7 +86,9 @@ func TestBulkRefusesWhatSelectsBadly(t *testing.T) {
 	t.Parallel()
 	o := pending(t, 1)
 	const empty = "dsr: the selection is empty; name IDs or a Filter"
-	const both = "dsr: a selection has either IDs, or a Filter with or without Except"
+	const both = "dsr: a selection has either IDs or a Filter"
+	const all = "dsr: the Filter of the selection may take every request; say which, such as those of a Status"
+	pendingOnes := &dsr.Filter{Status: []dsr.Status{dsr.StatusPending}}
 	many := make([]string, 10_001)
 	for i := range many {
 		many[i] = fmt.Sprint("x", i)
@@ -93,14 +98,17 @@ func TestBulkRefusesWhatSelectsBadly(t *testing.T) {
 		want string
 		is   error
 	}{
-		"nothing":        {dsr.Selection{}, empty, dsr.ErrEmptyQuery},
-		"no IDs":         {dsr.Selection{IDs: []string{}}, empty, dsr.ErrEmptyQuery},
-		"only Except":    {dsr.Selection{Except: []string{"r1"}}, empty, dsr.ErrEmptyQuery},
-		"everything":     {dsr.Selection{Filter: &dsr.Filter{Deleted: true}}, "dsr: the Filter of the selection may take every request; say which, such as those of a Status", dsr.ErrEmptyQuery},
-		"both":           {dsr.Selection{IDs: []string{"r1"}, Filter: &dsr.Filter{}}, both, nil},
-		"IDs and Except": {dsr.Selection{IDs: []string{"r1"}, Except: []string{"r2"}}, both, nil},
-		"a bad filter":   {dsr.Selection{Filter: &dsr.Filter{Status: []dsr.Status{"x"}}}, `dsr: error: filter: there is no status "x"`, nil},
-		"too many":       {dsr.Selection{IDs: many}, "dsr: the selection has more than 10000 requests; narrow it and go on in parts", dsr.ErrLimit},
+		"nothing":          {dsr.Selection{}, empty, dsr.ErrEmptyQuery},
+		"no IDs":           {dsr.Selection{IDs: []string{}}, empty, dsr.ErrEmptyQuery},
+		"only Except":      {dsr.Selection{Except: []string{"r1"}}, empty, dsr.ErrEmptyQuery},
+		"everything":       {dsr.Selection{Filter: &dsr.Filter{Deleted: true}}, all, dsr.ErrEmptyQuery},
+		"both":             {dsr.Selection{IDs: []string{"r1"}, Filter: &dsr.Filter{}}, both, nil},
+		"every action":     {dsr.Selection{Filter: &dsr.Filter{Actions: []graph.Action{graph.Erasure, graph.Access}}}, all, dsr.ErrEmptyQuery},
+		"no such Except":   {dsr.Selection{IDs: []string{"r1"}, Except: []string{"x2", "R1"}}, `dsr: not found: the selection excepts IDs that no request has: "R1", "x2"`, dsr.ErrNotFound},
+		"many Excepts":     {dsr.Selection{Filter: pendingOnes, Except: many[:12]}, `dsr: not found: the selection excepts IDs that no request has: "x0", "x1", "x10", "x11", "x2", "x3", "x4", "x5", "x6", "x7" and 2 more`, dsr.ErrNotFound},
+		"too many Excepts": {dsr.Selection{Filter: pendingOnes, Except: many}, "dsr: the selection excepts more than 10000 requests; narrow it and go on in parts", dsr.ErrLimit},
+		"a bad filter":     {dsr.Selection{Filter: &dsr.Filter{Status: []dsr.Status{"x"}}}, `dsr: error: filter: there is no status "x"`, nil},
+		"too many":         {dsr.Selection{IDs: many}, "dsr: the selection has more than 10000 requests; narrow it and go on in parts", dsr.ErrLimit},
 	} {
 		res, err := o.Bulk(t.Context(), c.sel, func(context.Context, string, dsr.By) (*dsr.Request, error) {
 			require.Fail(t, "nothing is done")

@@ -282,7 +282,10 @@ func (r *Requests) query(ctx context.Context, f *Filter) (q RecordQuery, err err
 // everything reports whether the filter may leave no request out, but deleted ones
 // and those that are overdue, which are few. All IDs may hold a text.
 func (f *Filter) everything() bool {
-	return len(f.Status)+len(f.Policies)+len(f.Actions)+len(f.Identities)+len(f.Fields)+len(f.Times) == 0 &&
+	status := !slices.ContainsFunc(lifecycle.Statuses(), func(s lifecycle.Status) bool { return !slices.Contains(f.Status, Status(s)) })
+	action := slices.Contains(f.Actions, graph.Access) && slices.Contains(f.Actions, graph.Erasure)
+	return (status || len(f.Status) == 0) && (action || len(f.Actions) == 0) &&
+		len(f.Policies)+len(f.Identities)+len(f.Fields)+len(f.Times) == 0 &&
 		f.ExternalID+f.ExternalPrefix+strings.TrimSpace(f.Location) == "" && !f.Overdue && !f.Unfinished
 }
 

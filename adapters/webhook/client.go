@@ -69,6 +69,7 @@ type Client struct {
 	keys     [][]byte
 	opts     Options
 	replies  bool // hooks are told where to answer later, below opts.ReplyTo
+	secret   bool // the URL is one: no error names where it leads
 	outbound *outbound.Client
 }
 
@@ -223,6 +224,10 @@ func (c *Client) post(ctx context.Context, id string, body []byte, header http.H
 	res, err := send(req)
 	if err == nil {
 		err = res.Err()
+	}
+	var failed *outbound.Error
+	if c.secret && errors.As(err, &failed) {
+		failed.Origin = "its URL"
 	}
 	return res, err
 }

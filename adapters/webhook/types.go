@@ -15,6 +15,9 @@ import (
 // several apart by spaces, the newest first. A connection needs an
 // authorization, a secret, or both; calls without a secret are not signed.
 //
+// The URL is one of the secrets: unlike those of New, errors of calls do not name
+// its host either. Whoever may read what became of a request need not know it.
+//
 // Options are those of New, which hold for all connections of the type: they
 // call only public addresses over https, but for what Allow and Insecure permit.
 func ConnectionType(o *Options) dsr.ConnectionType {
@@ -56,6 +59,7 @@ func newConnection(secrets dsr.Secrets, opts Options) (dsr.Hook, error) {
 	if err != nil {
 		return nil, err
 	}
+	client.secret = true
 	return &connection{client}, nil
 }
 

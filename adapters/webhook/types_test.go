@@ -52,6 +52,26 @@ func TestConnectionType(t *testing.T) {
 	}
 }
 
+// The URL is one of the secrets, and so is where it leads.
+func TestConnectionTypeNamesNoHost(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }))
+	defer server.Close()
+	kind := webhook.ConnectionType(&webhook.Options{Insecure: true, Allow: loopback(), Clock: now})
+	for address, want := range map[string]string{
+		server.URL:           "it answered with status 400 Bad Request",
+		"http://127.0.0.1:1": dsr.ErrUnavailable.Error(),
+	} {
+		hook, err := kind.Hook(dsr.ConnectionSettings{Key: "crm", Secrets: dsr.Secrets{"url": address, "authorization": "canary"}})
+		require.NoError(t, err)
+		_, err = hook.Call(t.Context(), hookCall())
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, "POST its URL: ")
+		require.NotContains(t, err.Error(), "127.0.0.1")
+		require.NoError(t, hook.(io.Closer).Close())
+	}
+}
+
 func TestConnectionTypeFaults(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

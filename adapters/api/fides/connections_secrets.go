@@ -127,15 +127,16 @@ func (d *Door) tryConnection(ctx context.Context, key, msg string) (*testStatus,
 	return answer, d.noteTest(ctx, def, *answer.Status == "succeeded")
 }
 
-// noteTest notes how a test ended. One like the one before is noted once a
-// minute: whoever may read may test, and need not write each time.
+// noteTest notes how a test ended. One like the one before, of a connection that
+// did not change since, is noted once a minute: whoever may read may test, and
+// need not write each time.
 func (d *Door) noteTest(ctx context.Context, def *dsr.ConnectionDefinition, ok bool) error {
 	tests, err := d.engine.Catalogue().Tests(ctx, def)
 	if err != nil {
 		return err
 	}
 	now := d.options.Clock().UTC().Truncate(time.Microsecond)
-	if last, tested := tests[def.Key]; tested && last.OK == ok && now.Sub(last.At) < time.Minute {
+	if last, tested := tests[def.Key]; tested && last.OK == ok && !last.At.Before(def.UpdatedAt) && now.Sub(last.At) < time.Minute {
 		return nil
 	}
 	err = d.engine.Catalogue().NoteTest(ctx, def, dsr.ConnectionTest{At: now, OK: ok})

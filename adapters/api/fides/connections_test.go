@@ -276,6 +276,10 @@ func TestATestOfAConnectionSaysWhatItFound(t *testing.T) {
 	k.wait(time.Second)
 	c.does(t, "GET", "/connection/empty/test", nil)
 	require.Equal(t, `"2026-03-01T12:01:02.000000Z","last_test_succeeded":true`, shown(), "another one is noted at once")
+	k.wait(time.Second)
+	c.does(t, "PUT", "/connection/empty/secret?verify=true", `{"host":"there","password":"`+canary+`"}`)
+	before++
+	require.Equal(t, `"2026-03-01T12:01:03.000000Z","last_test_succeeded":true`, shown(), "and so is one of what has changed")
 	require.Equal(t, before, version())
 	c.wants(t, 204, ``, "DELETE", "/connection/empty", nil)
 	c.does(t, "PATCH", "/connection", `[{"key":"empty","connection_type":"postgres","access":"write"}]`)

@@ -22,7 +22,7 @@ type connectionView struct {
 	CreatedAt     *stamp                      `json:"created_at"`
 	UpdatedAt     *stamp                      `json:"updated_at"`
 	Disabled      bool                        `json:"disabled"`
-	TestedAt      *stamp                      `json:"last_test_timestamp"`
+	TestedAt      *stamp                      `json:"last_test_timestamp" doc:"To the minute, while tests of the same connection end alike."`
 	TestSucceeded *bool                       `json:"last_test_succeeded"`
 	Authorized    bool                        `json:"authorized" doc:"Always false."`
 	Actions       absent                      `json:"enabled_actions" doc:"Always null: all of them."`

@@ -134,7 +134,7 @@ func (d *Door) exampleKey(path, name string) string {
 		switch {
 		case strings.HasPrefix(path, "/plus/"):
 			return "archive"
-		case strings.Contains(path, "/access_manual_"):
+		case strings.Contains(path, "/access_manual_"), strings.Contains(path, "/erasure_manual_"):
 			return "help_desk"
 		}
 		return "shop_database"

@@ -160,6 +160,9 @@ func TestTheExamplesOfTheDocumentWork(t *testing.T) {
 		require.GreaterOrEqual(t, a.Status, 400, "%s: %s", id, a.Body)
 	}
 
+	for _, id := range []string{"upload_access_manual_webhook", "upload_erasure_manual_webhook"} {
+		require.Contains(t, operations[id].path, "_manual_webhook/help_desk", "which has the form")
+	}
 	page := k.send(t, "", "GET", "/docs", nil).Body
 	require.Contains(t, page, `-d &#39;[{&#34;policy_key&#34;:&#34;access_request&#34;,&#34;identity&#34;:{&#34;email&#34;:&#34;someone@example.com&#34;}}]&#39;`)
 	require.Contains(t, page, `--form-string &#39;field_value=Called on 3 March.&#39;`)

@@ -57,6 +57,7 @@ func TestTheGuideOfManualRequestsWorksAsPrinted(t *testing.T) {
 	a = k.send(t, token, "POST", "/api/v1/privacy-request", `[{"policy_key":"access","identities":[{"email":"customer-3@example.com"}]}]`)
 	require.Equal(t, http.StatusOK, a.Status)
 	require.Equal(t, dsr.StatusRequiresInput, k.advance(t, "pri_1").Status)
+	require.Contains(t, k.send(t, token, "GET", "/privacy-request/pri_1", nil).Body, `"resume_endpoint":"/privacy-request/pri_1/resume_from_requires_input"`)
 	k.send(t, token, "PATCH", "/privacy-request/pri_1/access_manual_request/manual_request_key", `{
     "first_name": "Jane",
     "last_name": "Customer"

@@ -70,7 +70,7 @@ type plainRule struct {
 	Name        string               `json:"name" minLength:"1" maxLength:"200"`
 	Key         *string              `json:"key" required:"false" maxLength:"200" doc:"Defaults to the name in snake case, also where it is blank."`
 	Action      string               `json:"action_type" enum:"access,erasure,consent,update"`
-	Destination *string              `json:"storage_destination_key" required:"false" maxLength:"200" doc:"Of access rules. Defaults to the default destination, or to the storage_destination that comes back."`
+	Destination *string              `json:"storage_destination_key" required:"false" maxLength:"200" doc:"Of access rules; not looked at for others, as in Fides. Defaults to the default destination, or to the storage_destination that comes back."`
 	Masking     nullable[newMasking] `json:"masking_strategy" required:"false" doc:"Of erasure rules."`
 
 	told echo
@@ -81,7 +81,7 @@ type newRule struct {
 	Name        string               `json:"name" minLength:"1" maxLength:"200"`
 	Key         *string              `json:"key" required:"false" maxLength:"200" doc:"Defaults to the name in snake case, also where it is blank."`
 	Action      string               `json:"action_type" enum:"access,erasure,consent,update"`
-	Destination *string              `json:"storage_destination_key" required:"false" maxLength:"200" doc:"Of access rules. Defaults to the default destination, or to the storage_destination that comes back."`
+	Destination *string              `json:"storage_destination_key" required:"false" maxLength:"200" doc:"Of access rules; not looked at for others, as in Fides. Defaults to the default destination, or to the storage_destination that comes back."`
 	Masking     nullable[newMasking] `json:"masking_strategy" required:"false" doc:"Of erasure rules."`
 	Targets     []newTarget          `json:"targets" required:"false" maxItems:"200"`
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -18,8 +19,8 @@ type selection struct{ chosen }
 // chosen is a selection as an object.
 type chosen struct {
 	RequestIDs []string          `json:"request_ids" required:"false" maxItems:"10000"`
-	Filters    nullable[filters] `json:"filters" required:"false" doc:"Those that these select. Filters that every request may match are refused: request_id must be the whole ID of one, and fuzzy_search_str alone is not enough."`
-	ExcludeIDs []string          `json:"exclude_ids" required:"false" maxItems:"10000" doc:"Of the filters."`
+	Filters    nullable[filters] `json:"filters" required:"false" doc:"Those that these select. Filters that every request may match are refused: request_id must be the whole ID of one, fuzzy_search_str alone is not enough, and neither are all statuses or actions. Times are taken at their word."`
+	ExcludeIDs []string          `json:"exclude_ids" required:"false" maxItems:"10000" doc:"Of those that the filters select; an ID that no request has is refused."`
 	Reason     *string           `json:"reason" required:"false" maxLength:"32000" doc:"A denial needs one."`
 }
 
@@ -105,19 +106,19 @@ func (d *Door) choose(ctx context.Context, b *selection) (*dsr.Selection, error)
 	case s.match == nil:
 		return &dsr.Selection{Filter: &s.Filter, Except: b.ExcludeIDs}, nil
 	}
-	except, ids := map[string]bool{}, []string{}
-	for _, id := range b.ExcludeIDs {
-		except[id] = true
-	}
+	ids := []string{}
 	for req, err := range d.engine.Requests().All(ctx, s.Filter) {
 		if err != nil {
 			return nil, unlisted(err)
 		}
-		if s.match(req) && !except[req.ID] {
+		if s.match(req) {
 			ids = append(ids, req.ID)
 		}
 	}
-	return &dsr.Selection{IDs: ids}, nil
+	if len(ids) == 0 {
+		return &dsr.Selection{}, nil
+	}
+	return &dsr.Selection{IDs: ids, Except: b.ExcludeIDs}, nil
 }
 
 // unselected tells why the engine makes no selection of filters.
@@ -127,6 +128,8 @@ func unselected(err error) error {
 		return refuse(http.StatusUnprocessableEntity, "The filters select more than %d requests. Narrow them, and go on in parts.", maxSelect)
 	case errors.Is(err, dsr.ErrEmptyQuery):
 		return invalid(valueFault("The filters may select every request; say which, with more than fuzzy_search_str.", "body", "filters"))
+	case errors.Is(err, dsr.ErrNotFound):
+		return invalid(valueFault("It would leave nothing out: "+strings.TrimPrefix(err.Error(), "dsr: not found: ")+".", "body", "exclude_ids"))
 	}
 	return unlisted(err)
 }

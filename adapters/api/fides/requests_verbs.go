@@ -114,7 +114,7 @@ func applyAll[T any](ctx context.Context, d *Door, v verb, s *dsr.Selection, rea
 	}
 	if err != nil {
 		for _, id := range s.IDs {
-			if !slices.Contains(result.Succeeded, id) && !slices.ContainsFunc(result.Failed, func(f dsr.BulkFailure) bool { return f.ID == id }) {
+			if !slices.Contains(s.Except, id) && !slices.Contains(result.Succeeded, id) && !slices.ContainsFunc(result.Failed, func(f dsr.BulkFailure) bool { return f.ID == id }) {
 				answer.fail(tooLong+", and this one was not reached", idView{id})
 			}
 		}

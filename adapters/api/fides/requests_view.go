@@ -2,6 +2,7 @@ package fides
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/godsr/dsr"
@@ -28,7 +29,7 @@ type requestView struct {
 	CustomFields       nullable[customFields] `json:"custom_privacy_request_fields"`
 	Policy             requestPolicyView      `json:"policy"`
 	ActionRequired     nullable[actionView]   `json:"action_required_details"`
-	ResumeEndpoint     *string                `json:"resume_endpoint"`
+	ResumeEndpoint     *string                `json:"resume_endpoint" doc:"Null also while it waits for tasks: what is done with the last of them lets it go on."`
 	DaysLeft           *int                   `json:"days_left"`
 	FieldsApprovedBy   *string                `json:"custom_privacy_request_fields_approved_by"`
 	FieldsApprovedAt   *stamp                 `json:"custom_privacy_request_fields_approved_at"`
@@ -113,7 +114,9 @@ func (v *viewer) view(r *dsr.Request) *requestView {
 	case dsr.StatusError:
 		end = "retry"
 	case dsr.StatusRequiresInput:
-		end = "resume_from_requires_input"
+		if !slices.ContainsFunc(r.Awaits, func(await string) bool { return !strings.HasPrefix(await, "form:") }) {
+			end = "resume_from_requires_input"
+		}
 	}
 	if end != "" {
 		shown.ResumeEndpoint = textOf("/privacy-request/" + r.ID + "/" + end)

@@ -13,7 +13,8 @@ import (
 // beside those that it has.
 type secretChange struct {
 	fields  []dsr.SecretField
-	stored  dsr.Secrets
+	stored  dsr.Secrets // where opened
+	opened  bool
 	given   scalars
 	partial bool  // those that are not given stay as they are
 	loc     []any // where they came in
@@ -24,7 +25,7 @@ type secretChange struct {
 // sensitive ones are masked. Else what is masked is refused: nobody means it.
 func (c *secretChange) apply() (dsr.Secrets, []fault) {
 	masks := c.masks()
-	if len(masks) > 0 && c.asShown() {
+	if c.opened && c.asShown() {
 		return nil, nil
 	}
 	secrets, faults := dsr.Secrets{}, []fault(nil)
@@ -42,8 +43,8 @@ func (c *secretChange) apply() (dsr.Secrets, []fault) {
 	return secrets, nil
 }
 
-// compares reports whether the stored secrets have a say in it. They need not be
-// opened else, and those that cannot be opened any more can be set anew.
+// compares reports whether the stored secrets have a say in it. Those that cannot
+// be opened any more can be set anew else.
 func (c *secretChange) compares() bool { return c.partial || len(c.masks()) > 0 }
 
 // masks refuses what stands for secrets in answers.
@@ -132,11 +133,12 @@ func showSecrets(fields []dsr.SecretField, names []string, secrets dsr.Secrets) 
 // that it is judged by what it changes. Nil for secrets that stay.
 func (d *Door) newSecrets(ctx context.Context, def *dsr.ConnectionDefinition, c *secretChange) (dsr.Secrets, []fault, error) {
 	c.fields = d.engine.Catalogue().ConnectionTypes()[def.Type].Fields
-	if def.SecretVersion > 0 && c.compares() {
-		var err error
-		if c.stored, err = d.engine.Catalogue().Secrets(ctx, dsr.CatalogueConnection, def.Key); err != nil {
+	if def.SecretVersion > 0 && (c.compares() || len(sensitive(c.fields, slices.Collect(maps.Keys(c.given)))) == 0) {
+		stored, err := d.engine.Catalogue().Secrets(ctx, dsr.CatalogueConnection, def.Key)
+		if err != nil && c.compares() {
 			return nil, nil, err
 		}
+		c.stored, c.opened = stored, err == nil
 	}
 	secrets, faults := c.apply()
 	if secrets == nil {

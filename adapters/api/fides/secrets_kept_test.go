@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -161,4 +162,31 @@ func TestKeptKeysAreNotSentElsewhere(t *testing.T) {
 	require.Equal(t, []string{canary, canary}, right.all(t))
 	require.Equal(t, []string{"my own"}, wrong.all(t))
 	require.NotContains(t, c.logs.String(), canary)
+}
+
+// What is sent back as it was answered changes nothing, also where no secret of it
+// is masked.
+func TestAConnectionThatIsSentBackStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	k := configurable(t, nil)
+	c := k.caller(t)
+	c.does(t, "PATCH", "/connection", `[{"name":"Ask","key":"ask","connection_type":"https","access":"write","secrets":{"url":"https://example.com"}}]`)
+	shown := c.does(t, "GET", "/connection/ask", nil)
+	require.Contains(t, shown, `"secrets":{"url":"https://example.com"}`)
+	version := func() int64 {
+		v, err := k.store.CatalogueVersion(t.Context())
+		require.NoError(t, err)
+		return v
+	}
+	before := version()
+	k.wait(time.Second)
+	require.Contains(t, c.does(t, "PATCH", "/connection", `[`+shown+`]`), `"failed":[]`)
+	c.does(t, "PUT", "/connection/ask/secret?verify=false", `{"url":"https://example.com"}`)
+	c.does(t, "PATCH", "/connection/ask/secret?verify=false", `{"url":"https://example.com"}`)
+	require.Equal(t, before, version())
+	require.Equal(t, shown, c.does(t, "GET", "/connection/ask", nil))
+
+	c.does(t, "PUT", "/connection/ask/secret?verify=false", `{"url":"https://example.org"}`)
+	require.Equal(t, before+1, version())
+	require.Contains(t, c.does(t, "GET", "/connection/ask", nil), `"secrets":{"url":"https://example.org"}`)
 }

@@ -94,6 +94,11 @@ func TestPeopleFillInTheFieldsOfATask(t *testing.T) {
 	found, scan := shownField("found", "found", "null", "checkbox", "new", "null"), shownField("scan", "scan", "null", "attachment", "new", "null")
 	k.send(t, token, "GET", "/api/v1/plus/manual-fields", nil).want(t, http.StatusOK, fieldsPage("3", note+","+found+","+scan))
 
+	shown := k.send(t, token, "GET", "/privacy-request/pri_1", nil).Body
+	require.Contains(t, shown, `"status":"requires_input"`)
+	require.Contains(t, shown, `"resume_endpoint":null`, "that call is refused while it waits for a task")
+	k.send(t, token, "POST", "/privacy-request/pri_1/resume_from_requires_input", nil).is(t, http.StatusBadRequest)
+
 	ended := func(key, status string) string {
 		id := base64.RawURLEncoding.EncodeToString([]byte("access/paper:archive\n" + key))
 		return `{"manual_field_id":"` + id + `","status":"` + status + `"}`

@@ -79,6 +79,12 @@ func TestASelectionOfNothingOrOfEverythingIsRefused(t *testing.T) {
 	token := k.token(t)
 	many, err := json.Marshal(strings.Split(strings.Repeat("x,", 10_000)+"x", ","))
 	require.NoError(t, err)
+	every, err := json.Marshal([]dsr.Status{
+		dsr.StatusUnverified, dsr.StatusDuplicate, dsr.StatusAwaitingPreApproval, dsr.StatusNotEligible, dsr.StatusPending, dsr.StatusApproved,
+		dsr.StatusInProcessing, dsr.StatusRequiresInput, dsr.StatusPendingExternal, dsr.StatusAwaitingEmail, dsr.StatusPaused,
+		dsr.StatusRequiresFinalization, dsr.StatusError, dsr.StatusComplete, dsr.StatusDenied, dsr.StatusCanceled,
+	})
+	require.NoError(t, err)
 	for body, detail := range map[string]string{
 		`[]`:                                     `[{"type":"value_error","loc":["body"],"msg":"Value error, At least one of 'request_ids' or 'filters' must be provided."}]`,
 		`{}`:                                     `[{"type":"value_error","loc":["body"],"msg":"Value error, At least one of 'request_ids' or 'filters' must be provided."}]`,
@@ -86,7 +92,10 @@ func TestASelectionOfNothingOrOfEverythingIsRefused(t *testing.T) {
 		`{"filters":{}}`:                         `[{"type":"value_error","loc":["body","filters"],"msg":"Value error, The filters may select every request; say which, with more than fuzzy_search_str."}]`,
 		`{"filters":{"fuzzy_search_str":"pri"}}`: `[{"type":"value_error","loc":["body","filters"],"msg":"Value error, The filters may select every request; say which, with more than fuzzy_search_str."}]`,
 		`{"filters":{"request_id":"pri"}}`:       `[{"type":"value_error","loc":["body","filters","request_id"],"msg":"Value error, No request has this ID. In bulk calls it must be the whole ID of one, since all may hold a part of it."}]`,
-		`{"filters":{"request_id":"pri_","status":"pending"}}`: `[{"type":"value_error","loc":["body","filters","request_id"],"msg":"Value error, No request has this ID. In bulk calls it must be the whole ID of one, since all may hold a part of it."}]`,
+		`{"filters":{"request_id":"pri_","status":"pending"}}`:                     `[{"type":"value_error","loc":["body","filters","request_id"],"msg":"Value error, No request has this ID. In bulk calls it must be the whole ID of one, since all may hold a part of it."}]`,
+		`{"filters":{"action_type":["access","erasure","consent","update"]}}`:      `[{"type":"value_error","loc":["body","filters"],"msg":"Value error, The filters may select every request; say which, with more than fuzzy_search_str."}]`,
+		`{"filters":{"status":` + string(every) + `}}`:                             `[{"type":"value_error","loc":["body","filters"],"msg":"Value error, The filters may select every request; say which, with more than fuzzy_search_str."}]`,
+		`{"filters":{"status":["pending"]},"exclude_ids":["pri_1","PRI_1","nix"]}`: `[{"type":"value_error","loc":["body","exclude_ids"],"msg":"Value error, It would leave nothing out: the selection excepts IDs that no request has: \"PRI_1\", \"nix\"."}]`,
 		`{"filters":{"x":1}}`: `[{"type":"extra_forbidden","loc":["body","filters","x"],"msg":"Extra inputs are not permitted"}]`,
 		`{"filter":{}}`:       `[{"type":"extra_forbidden","loc":["body","filter"],"msg":"Extra inputs are not permitted"}]`,
 		`[1]`:                 `[{"type":"string_type","loc":["body",0],"msg":"Input should be a valid string"}]`,
@@ -97,6 +106,8 @@ func TestASelectionOfNothingOrOfEverythingIsRefused(t *testing.T) {
 		require.Equal(t, http.StatusUnprocessableEntity, a.Status)
 		require.Equal(t, `{"detail":`+detail+`}`, a.Body)
 	}
+	k.send(t, token, "PATCH", "/privacy-request/administrate/cancel", `{"filters":{"id":"pri_1"},"exclude_ids":["nix"]}`).is(t, http.StatusUnprocessableEntity)
+	k.send(t, token, "PATCH", "/privacy-request/administrate/cancel", `{"filters":{"id":"pri_1"},"exclude_ids":["pri_1"]}`).want(t, http.StatusOK, `{"succeeded":[],"failed":[]}`)
 	req, err := k.engine.Requests().Get(t.Context(), "pri_1")
 	require.NoError(t, err)
 	require.Equal(t, dsr.StatusPending, req.Status)
