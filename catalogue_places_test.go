@@ -170,7 +170,9 @@ func TestExpiredPackagesGoWhereTheyCan(t *testing.T) {
 	t.Parallel()
 	p := newPlaces(t, nil)
 	p.lead(t, "second", "two")
-	p.update(t, func(d *dsr.Definitions) { d.Policies["access"].Rules = []graph.Rule{ruleTo("a1", "folder"), ruleTo("a2", "second")} })
+	p.update(t, func(d *dsr.Definitions) {
+		d.Policies["access"].Rules = []graph.Rule{ruleTo("a1", "folder"), ruleTo("a2", "second")}
+	})
 	id := p.completed(t)
 	p.clock.add(25 * time.Hour)
 	p.fails(t, "one", vaultDown)
@@ -208,7 +210,9 @@ func TestPackagesOfAnEarlierPlanAreRemovedWhereTheyLie(t *testing.T) {
 			require.NoError(t, os.WriteFile(blocked, nil, 0o600))
 			p.dirs["blocked"] = blocked // a folder that cannot be one
 			p.lead(t, "second", "blocked")
-			p.update(t, func(d *dsr.Definitions) { d.Policies["access"].Rules = []graph.Rule{ruleTo("a1", "folder"), ruleTo("a2", "second")} })
+			p.update(t, func(d *dsr.Definitions) {
+				d.Policies["access"].Rules = []graph.Rule{ruleTo("a1", "folder"), ruleTo("a2", "second")}
+			})
 			req, err := p.engine.Requests().Submit(t.Context(), submission("access", "ada@example.com"))
 			require.NoError(t, err)
 			_, err = p.engine.Requests().Advance(t.Context(), req.ID)
