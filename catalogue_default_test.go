@@ -123,7 +123,7 @@ func TestTheDefaultDestinationCannotBeUsed(t *testing.T) {
 	}}
 	c.engine = newEngine(t, c.config)
 	c.update(t, func(d *dsr.Definitions) { d.DefaultDestination = "folder" })
-	require.Contains(t, c.problems(t), `policy access: rule "access": it names no destination, and the default one, "folder", cannot be used`)
+	require.Contains(t, c.problems(t), `policy access: rule "access": it names no destination, and the default one, "folder", cannot be used: it cannot be opened`)
 	require.Equal(t, "archive", c.delivered(t, "named"))
 }
 

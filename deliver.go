@@ -98,15 +98,17 @@ func (r *run) foretell(ctx context.Context) error {
 	return nil
 }
 
-// same reports whether two packages have one place.
+// same reports whether two packages have one place. In another version of the
+// catalogue a destination may be another place.
 func (p PackageOutcome) same(o PackageOutcome) bool {
-	return p.Destination == o.Destination && p.Name == o.Name
+	return p.Destination == o.Destination && p.Catalogue == o.Catalogue && p.Name == o.Name
 }
 
 // parcel is a package that is to be delivered.
 type parcel struct {
 	rule    graph.Rule
 	key     string // of the destination
+	from    int64  // the version of the catalogue that has it
 	to      Destination
 	options storage.PackageOptions
 	shapes  map[*step]*shape // for a tabular format
@@ -118,7 +120,7 @@ type parcel struct {
 // outcome is what is known of a parcel before it is written.
 func (p *parcel) outcome() PackageOutcome {
 	return PackageOutcome{
-		Rule: p.rule.Key, Destination: p.key,
+		Rule: p.rule.Key, Destination: p.key, Catalogue: p.from,
 		Name: p.options.FileName(), Manifest: p.options.Name + storage.ManifestSuffix,
 	}
 }
@@ -145,7 +147,7 @@ func (r *run) parcels(ctx context.Context) ([]*parcel, error) {
 		if err != nil {
 			return nil, fmt.Errorf("package of rule %q: %w", rule.Key, err)
 		}
-		p := &parcel{rule: rule, key: key, first: len(parcels) == 0, to: c.Destinations[key], options: storage.PackageOptions{Name: r.id, About: about}}
+		p := &parcel{rule: rule, key: key, from: r.gen.provenance(key), first: len(parcels) == 0, to: c.Destinations[key], options: storage.PackageOptions{Name: r.id, About: about}}
 		if len(rules) > 1 {
 			p.options.Name += "-" + rule.Key
 		}

@@ -87,18 +87,25 @@ func checkPackageNames(p *graph.Policy, add func(format string, args ...any)) {
 	}
 }
 
-// destination returns the key of the destination of an access rule.
+// destination returns the key of the destination of an access rule. Of one that
+// cannot be opened the error says why, so that a request can wait for it.
 func (g *generation) destination(r graph.Rule) (string, error) {
 	if r.Destination == "" {
 		if g.standard == "" {
 			return "", fmt.Errorf("it names no destination, and there are %d to choose from", len(g.config.Destinations))
 		}
 		if _, ok := g.config.Destinations[g.standard]; !ok {
+			if reason := g.lacking[lackingDestination(g.standard)]; reason != nil {
+				return "", fmt.Errorf("it names no destination, and the default one, %q, cannot be used: %w", g.standard, reason)
+			}
 			return "", fmt.Errorf("it names no destination, and the default one, %q, cannot be used", g.standard)
 		}
 		return g.standard, nil
 	}
 	if _, ok := g.config.Destinations[r.Destination]; !ok {
+		if reason := g.lacking[lackingDestination(r.Destination)]; reason != nil {
+			return "", fmt.Errorf("it names destination %q, which cannot be used: %w", r.Destination, reason)
+		}
 		return "", fmt.Errorf("it names destination %q, which is not among Destinations", r.Destination)
 	}
 	return r.Destination, nil

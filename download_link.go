@@ -35,7 +35,8 @@ const maxLinkFor = 366 * 24 * time.Hour
 // not of the token.
 //
 // It is [ErrNotFound] that there is no such request or package, [ErrPackageGone]
-// that retention removed it; a [*RefusedError] over [ErrConflict] or
+// that retention removed it, or its destination was removed, [ErrUnavailable] that
+// its destination cannot be used for now; a [*RefusedError] over [ErrConflict] or
 // [ErrDeleted] tells that the request is not that far, or deleted.
 func (l *Downloads) Link(ctx context.Context, requestID, rule string, opts *LinkOptions) (token string, expires time.Time, err error) {
 	defer recovered(&err)
@@ -65,13 +66,16 @@ func (l *Downloads) Link(ctx context.Context, requestID, rule string, opts *Link
 			return err
 		}
 		p := &res.Packages[at]
-		dest, done, err := l.engine.destinationOf(ctx, d.Record.catalogue(), p.Destination)
+		dest, done, err := l.engine.destinationOf(ctx, p)
 		if err != nil {
-			return err
+			return fmt.Errorf("dsr: link to a package of request %s: %w", requestID, err)
 		}
 		defer done()
-		if dest == nil || !opens(dest) && !links(dest) {
-			return fmt.Errorf("dsr: link to a package of request %s: destination %q is not configured, or neither a storage.Opener nor a storage.Linker", requestID, p.Destination)
+		if dest == nil {
+			return lostPackage(requestID, p)
+		}
+		if !opens(dest) && !links(dest) {
+			return fmt.Errorf("dsr: link to a package of request %s: destination %q is neither a storage.Opener nor a storage.Linker", requestID, p.Destination)
 		}
 		t.rule, t.expires = p.Rule, d.now.Add(o.Expires)
 		if until := packagesUntil(&d.state); !until.IsZero() && until.Before(t.expires) {

@@ -77,8 +77,6 @@ type Download struct {
 	// can be downloaded by whoever has that address. Open sets one of both.
 	Content storage.File `json:"-"`
 	URL     string       `json:"-"`
-
-	version int64 // of the catalogue
 }
 
 // heldFile keeps the destination open that it comes from.
@@ -90,23 +88,6 @@ type heldFile struct {
 func (f *heldFile) Close() error {
 	defer f.done()
 	return f.File.Close()
-}
-
-// destinationOf returns a destination as it was in a version of the catalogue,
-// in which a request was delivered there, or else as it is now; nil where there
-// is none.
-func (e *Engine) destinationOf(ctx context.Context, version int64, key string) (storage.Destination, func(), error) {
-	for _, v := range []int64{version, newest} {
-		g, done, err := e.take(ctx, v)
-		if err != nil {
-			return nil, nil, err
-		}
-		if at := g.config.Destinations[key].Storage; at != nil {
-			return at, done, nil
-		}
-		done()
-	}
-	return nil, func() {}, nil
 }
 
 // Format implements [fmt.Formatter] for every verb without showing the URL,
@@ -141,9 +122,10 @@ func (l *Downloads) Show(ctx context.Context, token string) (_ *Download, err er
 //
 // It is [ErrNotFound], with nothing more to learn, that the token was not made
 // here or was changed; [ErrLinkExpired], [ErrLinkUsed], and [ErrPackageGone]
-// where the package was removed or replaced, or the request removed. A
-// [*RefusedError] over [ErrDeleted] or [ErrConflict] tells that the request was
-// deleted, or is not complete.
+// where the package was removed or replaced, or its destination or the request
+// removed. A [*RefusedError] over [ErrDeleted] or [ErrConflict] tells that the
+// request was deleted, or is not complete, and [ErrUnavailable] that the
+// destination cannot be used for now.
 //
 // The audit trail and the request's log are told, of a link that is opened
 // often once an hour.
@@ -193,11 +175,14 @@ func (l *Downloads) look(ctx context.Context, token string) (*linkToken, *Packag
 		return nil, nil, nil, err
 	}
 	p := &res.Packages[n]
-	at, done, err := l.engine.destinationOf(ctx, rec.catalogue(), p.Destination)
+	at, done, err := l.engine.destinationOf(ctx, p)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, fmt.Errorf("dsr: open the package of request %s: %w", rec.ID, err)
 	}
 	done()
+	if at == nil {
+		return nil, nil, nil, lostPackage(rec.ID, p)
+	}
 	number := ""
 	if len(res.Packages) > 1 {
 		number = "-" + strconv.Itoa(n+1)
@@ -206,8 +191,13 @@ func (l *Downloads) look(ctx context.Context, token string) (*linkToken, *Packag
 	return t, p, &Download{
 		RequestID: rec.ID, FileName: "personal-data-" + rec.ID + number + extensions, ContentType: contentType(extensions),
 		Size: p.Bytes, SHA256: p.SHA256, Once: t.once, Expires: t.expires,
-		Elsewhere: !opens(at), Linked: links(at), version: rec.catalogue(),
+		Elsewhere: !opens(at), Linked: links(at),
 	}, nil
+}
+
+// lostPackage says that a package cannot be had any more, wherever it may lie.
+func lostPackage(requestID string, p *PackageOutcome) error {
+	return fmt.Errorf("%w: request %s, whose destination %q was removed since", ErrPackageGone, requestID, p.Destination)
 }
 
 // contentType is the media type of files with the extension.
@@ -226,9 +216,12 @@ func links(d storage.Destination) bool { _, ok := d.(storage.Linker); return ok 
 
 // take opens the package at its destination.
 func (l *Downloads) take(ctx context.Context, d *Download, p *PackageOutcome, opts *OpenOptions) error {
-	at, done, err := l.engine.destinationOf(ctx, d.version, p.Destination)
-	if err != nil {
-		return err
+	at, done, err := l.engine.destinationOf(ctx, p)
+	switch {
+	case err != nil:
+		return fmt.Errorf("dsr: open the package of request %s: %w", d.RequestID, err)
+	case at == nil:
+		return lostPackage(d.RequestID, p)
 	}
 	defer func() {
 		if d.Content == nil {
@@ -255,7 +248,7 @@ func (l *Downloads) take(ctx context.Context, d *Download, p *PackageOutcome, op
 	}
 	opener, ok := at.(storage.Opener)
 	if !ok {
-		return fmt.Errorf("dsr: open the package of request %s: destination %q is not configured, or neither a storage.Opener nor a storage.Linker", d.RequestID, p.Destination)
+		return fmt.Errorf("dsr: open the package of request %s: destination %q is neither a storage.Opener nor a storage.Linker", d.RequestID, p.Destination)
 	}
 	content, err := opener.Open(ctx, p.Name)
 	if errors.Is(err, fs.ErrNotExist) {

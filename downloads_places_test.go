@@ -134,7 +134,7 @@ func TestNoLinkToADestinationThatGivesNothing(t *testing.T) {
 	o.submitted(t, submission("access", "ada@example.com"))
 	o.advanced(t, "r1", dsr.StatusComplete)
 	_, _, err := o.engine.Downloads().Link(t.Context(), "r1", "", nil)
-	require.EqualError(t, err, `dsr: link to a package of request r1: destination "folder" is not configured, or neither a storage.Opener nor a storage.Linker`)
+	require.EqualError(t, err, `dsr: link to a package of request r1: destination "folder" is neither a storage.Opener nor a storage.Linker`)
 }
 
 // closing is a destination whose files say whether they were closed.

@@ -46,7 +46,8 @@ var (
 	ErrLinkExpired = errors.New("dsr: the download link has expired")
 	// ErrLinkUsed: the download link worked once, and was used.
 	ErrLinkUsed = errors.New("dsr: the download link was used already")
-	// ErrPackageGone: the data package was removed, or replaced by another.
+	// ErrPackageGone: the data package was removed, or replaced by another,
+	// or its destination was removed.
 	ErrPackageGone = errors.New("dsr: the data package is no longer there")
 	// ErrLimit: it would be more than a request may have of it, see [Limits],
 	// or more than a call takes.

@@ -110,59 +110,6 @@ func (b *builder) id(kind CatalogueKind, key, what string, secrets int64) string
 	return fmt.Sprintf("%s %s %s@%d/%d", what, kind, key, entry.Since, secrets)
 }
 
-func (b *builder) addDestinations(ctx context.Context) error {
-	b.standard = b.shelf.defs.DestinationByDefault()
-	b.config.Destinations = maps.Clone(b.config.Destinations)
-	if b.config.Destinations == nil {
-		b.config.Destinations = map[string]Destination{}
-	}
-	for _, key := range slices.Sorted(maps.Keys(b.shelf.defs.Destinations)) {
-		d := b.shelf.defs.Destinations[key]
-		if d.Fixed {
-			continue
-		}
-		if _, taken := b.config.Destinations[key]; taken {
-			b.problem(CatalogueDestination, key, "the host's configuration has one of the same key")
-			continue
-		}
-		secrets, version, err := b.secrets(ctx, CatalogueDestination, key, &d.Defined, d.SecretNames)
-		switch {
-		case lasting(err):
-			b.problem(CatalogueDestination, key, "%v", err)
-			continue
-		case err != nil:
-			return err
-		}
-		t, ok := b.engine.config.DestinationTypes[d.Type]
-		format, known := formatOf(d.Format)
-		if !ok || !known {
-			b.problem(CatalogueDestination, key, "this process has no type %q, or no format %q", d.Type, d.Format)
-			continue
-		}
-		if missing := checkFields("secret", t.Fields, secrets); len(missing) > 0 {
-			b.problem(CatalogueDestination, key, "%s", strings.Join(missing, "; "))
-			continue
-		}
-		o, err := b.open(ctx, b.id(CatalogueDestination, key, "destination", version), func() (any, error) {
-			return t.Open(DestinationSettings{Key: key, Details: maps.Clone(d.Details), Secrets: secrets})
-		})
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err != nil {
-			b.unusable(CatalogueDestination, key, "", b.cannot("it cannot be opened", err))
-			continue
-		}
-		dest, ok := o.value.(storage.Destination)
-		if !ok {
-			b.problem(CatalogueDestination, key, "its type made no destination")
-			continue
-		}
-		b.config.Destinations[key] = Destination{Storage: dest, Format: format}
-	}
-	return nil
-}
-
 func (b *builder) addConnections(ctx context.Context) error {
 	maps.Copy(b.connections, b.engine.generations.base.connections)
 	for _, key := range slices.Sorted(maps.Keys(b.shelf.defs.Connections)) {

@@ -317,12 +317,16 @@ func (e *Engine) links(ctx context.Context, m *Message, l *letter, secret *lette
 	}
 	secret.Links = nil
 	for _, p := range res.Packages {
-		dest, done, err := e.destinationOf(ctx, rec.catalogue(), p.Destination)
+		dest, done, err := e.destinationOf(ctx, &p)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 		done()
-		if dest == nil || !opens(dest) && !links(dest) {
+		if dest == nil {
+			e.config.Logger.WarnContext(ctx, "a notice has no link to a package: its destination was removed", "request", rec.ID, "rule", p.Rule, "destination", p.Destination)
+			continue
+		}
+		if !opens(dest) && !links(dest) {
 			continue // the host brings it there in another way
 		}
 		token, expires, err := e.downloads.Link(ctx, rec.ID, p.Rule, nil)

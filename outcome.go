@@ -49,6 +49,9 @@ type PackageOutcome struct {
 	Rule string `json:"rule"`
 	// Destination is the key of the storage destination.
 	Destination string `json:"destination"`
+	// Catalogue is the version of the catalogue that the destination was
+	// taken from; 0 for one of Config.
+	Catalogue int64 `json:"catalogue,omitempty"`
 	// Name is the name of the package there, Manifest that of its manifest.
 	Name     string `json:"name"`
 	Manifest string `json:"manifest"`

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/godsr/dsr/internal/lifecycle"
 	"github.com/godsr/dsr/storage"
@@ -27,8 +28,8 @@ func (r *Requests) expire(ctx context.Context, rec *Record) (*Request, error) {
 		if err != nil {
 			return nil, err
 		}
-		if left > 0 {
-			details = map[string]string{string(lifecycle.Packages): fmt.Sprintf("%d left, whose destinations cannot remove them", left)}
+		if left != "" {
+			details = map[string]string{string(lifecycle.Packages): left}
 		}
 	}
 	if slices.Contains(things, lifecycle.Request) { // afterwards nobody knows their names
@@ -69,23 +70,32 @@ func (d *draft) dropParked(ctx context.Context) error {
 	return nil
 }
 
-// removePackages removes what was delivered for a request from destinations
-// that can, and counts what is left at others.
-func (e *Engine) removePackages(ctx context.Context, rec *Record) (left int, err error) {
+// removePackages removes what was delivered for a request from where it was
+// delivered to, and says what is left at destinations that cannot remove it, or
+// were removed themselves. While one cannot be used it is an error: what was not
+// looked for is not gone.
+func (e *Engine) removePackages(ctx context.Context, rec *Record) (left string, err error) {
 	res, err := rec.results()
 	if err != nil {
-		return 0, fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
+		return "", fmt.Errorf("dsr: the stored outcomes of request %s cannot be read: %w", rec.ID, err)
 	}
 	var errs []error
+	stay, lost := 0, 0
 	for _, p := range append(res.Packages, res.Former...) {
-		at, done, err := e.destinationOf(ctx, rec.catalogue(), p.Destination)
+		at, done, err := e.destinationOf(ctx, &p)
 		if err != nil {
-			return 0, err
+			errs = append(errs, fmt.Errorf("dsr: remove the expired package of request %s from %s: %w", rec.ID, p.Destination, err))
+			continue
 		}
 		defer done()
+		if at == nil {
+			lost++
+			e.config.Logger.WarnContext(ctx, "an expired package stays: its destination was removed", "request", rec.ID, "destination", p.Destination)
+			continue
+		}
 		remover, ok := at.(storage.Remover)
 		if !ok {
-			left++
+			stay++
 			e.config.Logger.WarnContext(ctx, "an expired package stays: its destination cannot remove it", "request", rec.ID, "destination", p.Destination)
 			continue
 		}
@@ -97,5 +107,12 @@ func (e *Engine) removePackages(ctx context.Context, rec *Record) (left int, err
 			errs = append(errs, fmt.Errorf("dsr: remove the expired package of request %s from %s: %w", rec.ID, p.Destination, err))
 		}
 	}
-	return left, errors.Join(errs...)
+	var told []string
+	if stay > 0 {
+		told = append(told, fmt.Sprintf("%d left, whose destinations cannot remove them", stay))
+	}
+	if lost > 0 {
+		told = append(told, fmt.Sprintf("%d left, whose destinations were removed", lost))
+	}
+	return strings.Join(told, "; "), errors.Join(errs...)
 }

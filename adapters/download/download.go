@@ -195,6 +195,9 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		status, which = http.StatusConflict, notReady
 	case r.Context().Err() != nil: // nobody is there to be told
 	default:
+		if errors.Is(err, dsr.ErrUnavailable) {
+			status = http.StatusServiceUnavailable
+		}
 		h.opts.Logger.ErrorContext(r.Context(), "a download failed", "error", err)
 		h.pages.tell(w, r, status, which)
 		return

@@ -1,8 +1,10 @@
 package download_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -129,6 +131,29 @@ func TestWhatDoesNotWork(t *testing.T) {
 			require.Equal(t, c.status == 500, strings.Contains(k.logs.String(), `"msg":"a download failed","error":"dsr: the stored outcomes of request r1 cannot be read`))
 		})
 	}
+}
+
+// away is a store that does not answer for now.
+type away struct{ dsr.Store }
+
+// Request implements [dsr.Store].
+func (away) Request(context.Context, string) (*dsr.Record, error) {
+	return nil, fmt.Errorf("%w: it is starting", dsr.ErrUnavailable)
+}
+
+// What goes by itself is told as such, to people and to machines, and to the
+// operator.
+func TestUnavailableForNow(t *testing.T) {
+	t.Parallel()
+	k := newDesk(t, nil)
+	token := k.link(t, nil)
+	k.config.Store = away{k.store}
+	k.engine = newEngine(t, k.config)
+	got := k.serve(t).ask(t, http.MethodGet, token)
+	require.Equal(t, http.StatusServiceUnavailable, got.status)
+	require.Equal(t, "Something went wrong", got.title())
+	require.Contains(t, got.body, "Try again in a few minutes")
+	require.Contains(t, k.logs.String(), `"level":"ERROR","msg":"a download failed","error":"dsr: unavailable for now: it is starting"`)
 }
 
 // The second counts.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/godsr/dsr"
+	"github.com/godsr/dsr/storage"
 )
 
 // complete is a desk with one complete request, and one that is approved.
@@ -100,6 +101,30 @@ func TestPeerExceptionPackageLink(t *testing.T) {
 
 	k.wait(6 * 24 * time.Hour)
 	wants(first, http.StatusUnauthorized, expired)
+}
+
+// A destination that cannot be opened for now takes no package away.
+func TestResultsWhileTheirDestinationIsDown(t *testing.T) {
+	t.Parallel()
+	k, _, token := newStock(t)
+	k.define(t, func(d *dsr.Definitions) { d.Policies["stock"].Rules[0].Destination = "cloud" })
+	a := k.send(t, token, "POST", "/privacy-request", `[{"policy_key":"stock","identity":{"email":"nia.vale@example.com"}}]`)
+	require.Contains(t, a.Body, `"failed":[]`)
+	k.advance(t, "pri_1")
+	link, _, err := k.engine.Downloads().Link(t.Context(), "pri_1", "", nil)
+	require.NoError(t, err)
+	const results = "/privacy-request/pri_1/access-results"
+	require.Contains(t, k.send(t, token, "GET", results, nil).Body, "https://bucket.example.com/pri_1.json")
+
+	k.config.DestinationTypes["cloud"] = dsr.DestinationType{Open: func(dsr.DestinationSettings) (storage.Destination, error) {
+		return nil, fmt.Errorf("%w: the vault does not answer", dsr.ErrUnavailable)
+	}}
+	k.restart(t)
+	for _, target := range []string{results, "/privacy-request/pri_1/access-package?token=" + link} {
+		a := k.send(t, token, "GET", target, nil)
+		a.want(t, http.StatusServiceUnavailable, `{"detail":"Unavailable for now. Try again later."}`)
+		require.Equal(t, "5", a.Header.Get("Retry-After"))
+	}
 }
 
 func TestLinksAreOffUnlessTheHostWantsThem(t *testing.T) {
