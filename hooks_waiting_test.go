@@ -1,0 +1,143 @@
+package dsr_test
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/godsr/dsr"
+)
+
+// gated gives a configurable pre-approval hooks of these keys, of the connection
+// web, which every request waits for.
+func (c *configurable) gated(t testing.TB, change func(*dsr.Config), keys ...string) (*receivers, *clock) {
+	t.Helper()
+	all, now := c.webs(t), &clock{now: begin}
+	c.config.Flow, c.config.Clock = dsr.Flow{}, now.Now
+	if change != nil {
+		change(&c.config)
+	}
+	c.engine = newEngine(t, c.config)
+	c.update(t, func(d *dsr.Definitions) {
+		webDefined(d)
+		d.Policies["access"].Before, d.Policies["access"].After = nil, nil
+		for _, key := range keys {
+			d.PreApproval = append(d.PreApproval, dsr.HookDefinition{Key: key, Connection: "web"})
+		}
+	})
+	return all, now
+}
+
+// submits submits a request.
+func (c *configurable) submits(t testing.TB, want dsr.Status) string {
+	t.Helper()
+	req, err := c.engine.Requests().Submit(t.Context(), submission("access", "ada@example.com"))
+	require.NoError(t, err)
+	require.Equal(t, want, req.Status)
+	return req.ID
+}
+
+// sends sends what is due.
+func (c *configurable) sends(t testing.TB) {
+	t.Helper()
+	_, err := c.engine.Messages().Send(t.Context())
+	require.NoError(t, err)
+}
+
+func (c *configurable) requireStatus(t testing.TB, id string, want dsr.Status) {
+	t.Helper()
+	req, err := c.engine.Requests().Get(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, want, req.Status)
+}
+
+// waits tells what waits in the outbox of hooks.
+func (c *configurable) waits(t testing.TB) []string {
+	t.Helper()
+	list, err := c.engine.Messages().Pending(t.Context(), "", 0)
+	require.NoError(t, err)
+	var lines []string
+	for _, m := range list {
+		line := fmt.Sprint(m.RequestID, " ", m.Hook, ": ", m.Failure)
+		if m.Refused {
+			line += ", refused"
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// A request that comes to its pre-approval while a hook cannot be called is asked
+// about as soon as it can: by itself after what passes, or what was disabled, and
+// by Messages.Retry otherwise.
+func TestPreApprovalBeginsWhileItsHookCannotBeCalled(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		fails  error // of the hook's type
+		off    bool  // its connection is disabled
+		waits  string
+		refuse bool
+	}{
+		{"it passes", fmt.Errorf("%w: the vault does not answer", dsr.ErrUnavailable), false,
+			`connection "web": it cannot be called`, false},
+		{"it lasts", errors.New("no such address"), false, `connection "web": it cannot be called`, true},
+		{"it is disabled", nil, true, `connection "web" is disabled: enable it, or remove the hook`, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := newConfigurable(t)
+			var fails atomic.Bool
+			all, now := c.gated(t, func(config *dsr.Config) {
+				config.Flow.VerifyIdentity = true
+				web := config.ConnectionTypes["web"]
+				opens := web.Hook
+				web.Hook = func(s dsr.ConnectionSettings) (dsr.Hook, error) {
+					if fails.Load() {
+						return nil, test.fails
+					}
+					return opens(s)
+				}
+				config.ConnectionTypes["web"] = web
+			}, "fraud")
+			all.answer("here", dsr.HookAnswer{Eligible: yes()})
+			id := c.submits(t, dsr.StatusUnverified)
+			fails.Store(test.fails != nil)
+			c.engine = newEngine(t, c.config) // which opens nothing that another has opened
+			if test.off {
+				c.update(t, func(d *dsr.Definitions) { d.Connections["web"].Disabled = true })
+			}
+			notices := c.notifier.Notices()
+			req, err := c.engine.Requests().Verify(t.Context(), id, notices[len(notices)-1].Code)
+			require.NoError(t, err)
+			require.Equal(t, dsr.StatusAwaitingPreApproval, req.Status)
+			events, err := c.engine.Requests().Log(t.Context(), id, 0, 100)
+			require.NoError(t, err)
+			require.Contains(t, fmt.Sprint(events), "pre_approval hook fraud")
+			c.sends(t)
+			line := id + " fraud: it cannot be called: " + test.waits
+			if test.refuse {
+				line += ", refused"
+			}
+			require.Contains(t, c.waits(t), line)
+
+			fails.Store(false)
+			if test.off {
+				c.update(t, func(d *dsr.Definitions) { d.Connections["web"].Disabled = false })
+			}
+			now.add(time.Hour)
+			if test.refuse {
+				n, err := c.engine.Messages().RetryAll(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, 1, n)
+			}
+			c.sends(t)
+			c.requireStatus(t, id, dsr.StatusApproved)
+			require.Equal(t, []string{"pre_approval fraud " + id + " awaiting_pre_approval asked token"}, all.lines())
+		})
+	}
+}
