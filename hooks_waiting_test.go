@@ -141,3 +141,69 @@ func TestPreApprovalBeginsWhileItsHookCannotBeCalled(t *testing.T) {
 		})
 	}
 }
+
+// A pre-approval hook whose connection is disabled is never given up: requests
+// that wait for it go on once the connection is enabled, within the longest pause.
+func TestPreApprovalHookThatIsEnabledAgain(t *testing.T) {
+	t.Parallel()
+	c := newConfigurable(t)
+	const longest = time.Hour
+	all, now := c.gated(t, func(config *dsr.Config) { config.Retry = dsr.Retry{Limit: longest, GiveUp: 24 * time.Hour} }, "fraud")
+	disable := func(is bool) {
+		c.update(t, func(d *dsr.Definitions) { d.Connections["web"].Disabled = is })
+	}
+	id := c.submits(t, dsr.StatusAwaitingPreApproval)
+	disable(true)
+	for range 10 * 24 {
+		c.sends(t)
+		now.add(longest)
+	}
+	require.Empty(t, all.lines())
+	require.Equal(t, []string{id + ` fraud: it cannot be called: connection "web" is disabled: enable it, or remove the hook`}, c.waits(t))
+	events, err := c.engine.Requests().Log(t.Context(), id, 0, 100)
+	require.NoError(t, err)
+	var told []string
+	for _, e := range events {
+		if e.Kind == "hook failed" {
+			told = append(told, e.Message)
+		}
+	}
+	require.Equal(t, []string{`pre_approval hook fraud: it cannot be called: connection "web" is disabled: enable it, or remove the hook; it is tried again`}, told)
+	for _, n := range c.notifier.Notices() {
+		require.NotEqual(t, dsr.NoticeInput, n.Kind, "nobody has to do anything about the message")
+	}
+
+	disable(false)
+	all.fails("here", fmt.Errorf("%w: it answers 503", dsr.ErrUnavailable))
+	now.add(longest)
+	c.sends(t)
+	require.Len(t, all.lines(), 1)
+	require.Equal(t, []string{id + " fraud: dsr: unavailable for now: it answers 503"}, c.waits(t), "it has only failed once")
+	all.answer("here", dsr.HookAnswer{Eligible: yes()})
+	now.add(longest)
+	c.sends(t)
+	c.requireStatus(t, id, dsr.StatusApproved)
+	require.Empty(t, c.waits(t))
+}
+
+// A two-way hook whose connection is disabled stops the requests that get to it,
+// until it is enabled and they are retried.
+func TestTwoWayHookThatIsEnabledAgain(t *testing.T) {
+	t.Parallel()
+	c := newConfigurable(t)
+	all, _ := c.gated(t, nil)
+	c.update(t, func(d *dsr.Definitions) {
+		d.Policies["access"].Before = []dsr.HookDefinition{{Key: "crm", Connection: "web", TwoWay: true}}
+	})
+	id := c.submits(t, dsr.StatusApproved)
+	c.update(t, func(d *dsr.Definitions) { d.Connections["web"].Disabled = true })
+	_, err := c.engine.Requests().Advance(t.Context(), id)
+	require.ErrorContains(t, err, `connection "web" is disabled: enable it, or remove the hook`)
+	c.requireStatus(t, id, dsr.StatusError)
+	require.Empty(t, all.lines())
+	c.update(t, func(d *dsr.Definitions) { d.Connections["web"].Disabled = false })
+	req, err := retry(t, c.engine, id)
+	require.NoError(t, err)
+	require.Equal(t, dsr.StatusComplete, req.Status)
+	require.Equal(t, []string{"pre_execution crm " + id + " in_processing asked token"}, all.lines())
+}
