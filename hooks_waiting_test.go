@@ -207,3 +207,20 @@ func TestTwoWayHookThatIsEnabledAgain(t *testing.T) {
 	require.Equal(t, dsr.StatusComplete, req.Status)
 	require.Equal(t, []string{"pre_execution crm " + id + " in_processing asked token"}, all.lines())
 }
+
+// A hook that was removed before a request came to its pre-approval is not called.
+func TestPreApprovalBeginsAfterItsHookWasRemoved(t *testing.T) {
+	t.Parallel()
+	c := newConfigurable(t)
+	all, _ := c.gated(t, func(config *dsr.Config) { config.Flow.VerifyIdentity = true }, "pa1", "pa2")
+	all.answer("here", dsr.HookAnswer{Eligible: yes()})
+	id := c.submits(t, dsr.StatusUnverified)
+	c.update(t, func(d *dsr.Definitions) { d.PreApproval = d.PreApproval[1:] })
+	notices := c.notifier.Notices()
+	_, err := c.engine.Requests().Verify(t.Context(), id, notices[len(notices)-1].Code)
+	require.NoError(t, err)
+	require.Equal(t, []string{id + " pa2: "}, c.waits(t))
+	c.sends(t)
+	c.requireStatus(t, id, dsr.StatusApproved)
+	require.Equal(t, []string{"pre_approval pa2 " + id + " awaiting_pre_approval asked token"}, all.lines())
+}
