@@ -297,8 +297,11 @@ func (c *definitionCheck) hooks() {
 				c.fault(CatalogueHook, h.Key, "%s and %s both have a hook of this key", other, of)
 			}
 			seen[h.Key] = of
-			if c.engine.config.Hooks[h.Key] != nil {
+			switch {
+			case c.engine.config.Hooks[h.Key] != nil:
 				c.fault(CatalogueHook, h.Key, "the host's configuration has a hook of this key")
+			case c.engine.config.asksHost(h.Key):
+				c.fault(CatalogueHook, h.Key, "the host answers a pre-approval check of this key itself; choose another key")
 			}
 			conn := c.defs.Connections[h.Connection]
 			switch {

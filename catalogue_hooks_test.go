@@ -206,3 +206,66 @@ func TestHookKeysThatClash(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, all.list())
 }
+
+// No hook of the catalogue answers in the place of the host: neither one that is
+// defined under the key of a check that the host answers, nor one that was there
+// before the check.
+func TestHooksDoNotAnswerForTheHost(t *testing.T) {
+	t.Parallel()
+	legal := dsr.HookDefinition{Key: "legal", Connection: "web"}
+	hooks := map[string]func(*dsr.Definitions){
+		"pre-approval": func(d *dsr.Definitions) { d.PreApproval = []dsr.HookDefinition{legal} },
+		"before":       func(d *dsr.Definitions) { d.Policies["other"].Before = []dsr.HookDefinition{legal} },
+		"after":        func(d *dsr.Definitions) { d.Policies["other"].After = []dsr.HookDefinition{legal} },
+	}
+	asks := dsr.Flow{PreApproval: []string{"legal"}}
+	for name, change := range map[string]func(*dsr.Config){
+		"of every policy": func(c *dsr.Config) { c.Flow = asks },
+		"of one policy":   func(c *dsr.Config) { c.Flow, c.Flows = dsr.Flow{}, map[string]dsr.Flow{"p": asks} },
+	} {
+		for phase, hook := range hooks {
+			t.Run(name+", "+phase, func(t *testing.T) {
+				t.Parallel()
+				c := newConfigurable(t)
+				all := c.webs(t)
+				all.answer("here", dsr.HookAnswer{Eligible: yes()})
+				rule := erasureRule("null_rewrite", "user.content")
+				c.config.Datasets, c.config.Policies, c.config.Flow = c.datasets, []graph.Policy{policy(rule)}, dsr.Flow{}
+				c.config.Connections = []dsr.Connection{{Key: "db", Connector: c.db(), Datasets: []string{"shop"}}}
+				host := c.config
+				change(&host)
+				c.engine = newEngine(t, host)
+				c.update(t, func(d *dsr.Definitions) {
+					d.Connections["web"] = &dsr.ConnectionDefinition{Defined: dsr.Defined{Key: "web"}, Type: "web", Secrets: dsr.Secrets{"url": "here"}}
+					d.Policies["other"] = &dsr.PolicyDefinition{Defined: dsr.Defined{Key: "other"}, Rules: []graph.Rule{rule}}
+				})
+				req, err := c.engine.Requests().Submit(t.Context(), submission("p", "ada@example.com"))
+				require.NoError(t, err)
+				_, err = c.engine.Catalogue().Update(t.Context(), func(d *dsr.Definitions) error { hook(d); return nil })
+				var fault *graph.FaultError
+				require.ErrorAs(t, err, &fault)
+				require.ErrorContains(t, err, "hook legal: the host answers a pre-approval check of this key itself; choose another key")
+				require.Empty(t, c.problems(t))
+
+				c.engine = newEngine(t, c.config) // before the host asked for the check
+				c.update(t, hook)
+				c.engine = newEngine(t, host)
+				const why = "the host answers a pre-approval check of the same key itself: give the hook another key"
+				require.Equal(t, []string{"hook legal: " + why}, c.problems(t))
+				_, err = c.engine.Requests().Submit(t.Context(), submission("p", "bob@example.com"))
+				require.ErrorContains(t, err, "hook legal: it cannot be called: "+why)
+				_, err = c.engine.Requests().Resubmit(t.Context(), req.ID, dsr.By{})
+				require.NoError(t, err)
+				_, err = c.engine.Messages().Send(t.Context())
+				require.NoError(t, err)
+				require.Empty(t, all.lines())
+				req, err = c.engine.Requests().Get(t.Context(), req.ID)
+				require.NoError(t, err)
+				require.Equal(t, dsr.StatusAwaitingPreApproval, req.Status)
+				req, err = c.engine.Requests().PreApproval(t.Context(), req.ID, "legal", true, dsr.By{})
+				require.NoError(t, err)
+				require.Equal(t, dsr.StatusApproved, req.Status)
+			})
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 )
@@ -26,7 +27,9 @@ const updates = 500
 // What comes from Config cannot be changed, but for forms.
 //
 // Pre-approval hooks that are removed do not count any more: requests of which all
-// others have said yes go on.
+// others have said yes go on, also where ctx ends once the update is stored. Those
+// that could not be got to go on later, by Engine.Run, within an hour, or by
+// Messages.Send.
 func (c *Catalogue) Update(ctx context.Context, edit func(*Definitions) error) (version int64, err error) {
 	defer recovered(&err)
 	e := c.engine
@@ -37,16 +40,30 @@ func (c *Catalogue) Update(ctx context.Context, edit func(*Definitions) error) (
 	if err != nil || made.after == nil {
 		return made.version, err
 	}
-	_, done, err := e.take(ctx, newest) // so that forms and problems are those of now
-	if err != nil {
-		e.config.Logger.WarnContext(ctx, "the catalogue was changed, but cannot be used yet", "version", made.version, "error", err)
-		return made.version, nil
-	}
-	done()
-	if err := e.recount(ctx, made.before.PreApproval, made.after.PreApproval); err != nil {
-		e.config.Logger.WarnContext(ctx, "not all requests that waited for removed pre-approval hooks could go on: approve them", "version", made.version, "error", err)
-	}
+	e.updated(ctx, &made)
 	return made.version, nil
+}
+
+// updatedFor is how long what follows from an update may take.
+const updatedFor = 5 * time.Minute
+
+// updated does what follows from an update that was stored, whatever became of
+// who asked for it.
+func (e *Engine) updated(ctx context.Context, made *update) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), updatedFor)
+	defer cancel()
+	if _, done, err := e.take(ctx, newest); err != nil { // so that forms and problems are those of now
+		e.config.Logger.WarnContext(ctx, "the catalogue was changed, but cannot be used yet", "version", made.version, "error", err)
+	} else {
+		done()
+	}
+	if !removesHooks(made.before.PreApproval, made.after.PreApproval) {
+		return
+	}
+	if err := e.recount(ctx); err != nil {
+		e.config.Logger.WarnContext(ctx, "not all requests that waited for removed pre-approval hooks could go on yet: they are looked for again",
+			"version", made.version, "error", err)
+	}
 }
 
 // update is a version of the catalogue, and what led to it; nothing if nothing

@@ -65,7 +65,8 @@ type ConnectionDefinition struct {
 	ReadOnly bool `json:"read_only,omitempty"`
 	// Disabled leaves its datasets out of plans, which tell so, and its
 	// hooks uncalled. With a hook that could hold requests up, pre-approval
-	// or two-way before execution, no policy can be planned instead.
+	// or two-way before execution, no policy can be planned instead, and what
+	// waits for a pre-approval goes on once the connection is enabled.
 	Disabled bool `json:"disabled,omitempty"`
 	// Options are what its type is told besides secrets; nil for nothing.
 	// They are shown to whoever configures, and in versions as all of the

@@ -126,6 +126,18 @@ func (f Flow) withDefaults() Flow {
 	return f
 }
 
+// asksHost reports whether a pre-approval check of a flow is one that the host
+// answers itself. No hook of the catalogue may answer in its place.
+func (c *Config) asksHost(check string) bool {
+	asks := func(f *Flow) bool { return c.Hooks[check] == nil && slices.Contains(f.PreApproval, check) }
+	for _, f := range c.Flows {
+		if asks(&f) {
+			return true
+		}
+	}
+	return asks(&c.Flow)
+}
+
 // flow returns the flow of a policy.
 func (g *generation) flow(policy string) Flow {
 	if f, ok := g.config.Flows[policy]; ok {

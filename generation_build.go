@@ -376,23 +376,26 @@ func (b *builder) hookings(defs []HookDefinition, before bool) (list []Hooking) 
 // without it. One whose connection is disabled is left out, unless it is a gate,
 // which requests would pass unasked.
 func (b *builder) addHook(h HookDefinition, gate bool) bool {
+	switch host := &b.engine.config; {
+	case host.Hooks[h.Key] != nil:
+		b.unhook(h.Key, "", errors.New("the host's configuration has a hook of the same key"))
+		return false
+	case host.asksHost(h.Key):
+		b.unhook(h.Key, "", errors.New("the host answers a pre-approval check of the same key itself: give the hook another key"))
+		return true
+	}
 	if conn := b.shelf.defs.Connections[h.Connection]; conn != nil && conn.Disabled {
 		if gate {
-			b.unhook(h.Key, "", fmt.Errorf("connection %q is disabled: enable it, or remove the hook", h.Connection))
+			b.unhook(h.Key, "", fmt.Errorf("connection %q is %w: enable it, or remove the hook", h.Connection, errDisabled))
 			return true
 		}
 		b.problem(CatalogueHook, h.Key, "connection %q is disabled: it is not called", h.Connection)
 		return false
 	}
-	hook := b.hooks[h.Connection]
-	switch {
-	case b.engine.config.Hooks[h.Key] != nil:
-		b.unhook(h.Key, "", errors.New("the host's configuration has a hook of the same key"))
-		return false
-	case hook == nil:
-		b.unhook(h.Key, fmt.Sprintf("connection %q: ", h.Connection), cmp.Or(b.reasons[h.Connection], errors.New("its type has no hooks in this process")))
-	default:
+	if hook := b.hooks[h.Connection]; hook != nil {
 		b.config.Hooks[h.Key] = hook
+	} else {
+		b.unhook(h.Key, fmt.Sprintf("connection %q: ", h.Connection), cmp.Or(b.reasons[h.Connection], errors.New("its type has no hooks in this process")))
 	}
 	return true
 }

@@ -124,7 +124,7 @@ func (e *Engine) settle(ctx context.Context, m Message, l *letter, done handled,
 		if !ended {
 			l.Tries++
 		}
-		if l.Since.IsZero() {
+		if l.Since.IsZero() || errors.Is(err, errDisabled) { // which is not given up
 			l.Since = now
 		}
 		l.Failure = reasonOf(err)

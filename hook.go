@@ -23,7 +23,9 @@ type Hook interface {
 	// stops the request of a two-way hook with [StatusError], until
 	// [Requests.Retry]; a call that nothing waits for, or that approves,
 	// stays in the outbox until [Messages.Retry], and operators are told, as
-	// are the request's log and the audit trail.
+	// are the request's log and the audit trail. A pre-approval hook of the
+	// [Catalogue] whose connection is disabled is not called, and is not given
+	// up: it is called within Retry.Limit of the connection being enabled.
 	// Errors must hold nothing personal.
 	Call(ctx context.Context, c *HookCall) (*HookAnswer, error)
 }

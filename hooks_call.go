@@ -52,15 +52,21 @@ func hookCallID(requestID string, round int, phase HookPhase, key string) string
 // hookError is what a hook failed with. Of its causes only those count that the
 // port names: a hook that uses an engine may return any error of one.
 type hookError struct {
-	text    string
-	passing bool
-	panic   *graph.PanicError
+	text     string
+	passing  bool
+	disabled bool // it was not called, since its connection is disabled
+	panic    *graph.PanicError
 }
+
+// errDisabled says that somebody disabled a connection, and may enable it.
+var errDisabled = errors.New("disabled")
 
 func (e *hookError) Error() string { return e.text }
 
 // Is implements [errors.Is].
-func (e *hookError) Is(target error) bool { return e.passing && target == ErrUnavailable }
+func (e *hookError) Is(target error) bool {
+	return e.passing && target == ErrUnavailable || e.disabled && target == errDisabled
+}
 
 // Unwrap returns the panic, if it was one.
 func (e *hookError) Unwrap() error {
@@ -76,7 +82,7 @@ func (e *hookError) Unwrap() error {
 func (g *generation) callHook(ctx context.Context, c *HookCall) (*HookAnswer, error) {
 	hook := g.config.Hooks[c.Hook]
 	if reason := g.lacking[lackingHook(c.Hook)]; hook == nil && reason != nil {
-		return nil, &hookError{text: "it cannot be called: " + reason.Error(), passing: passing(reason)}
+		return nil, &hookError{text: "it cannot be called: " + reason.Error(), passing: passing(reason), disabled: errors.Is(reason, errDisabled)}
 	}
 	if hook == nil {
 		return nil, &hookError{text: "it is not in Config.Hooks any more"}
@@ -137,18 +143,17 @@ func (d *draft) postHook(ctx context.Context, key string, phase HookPhase, until
 }
 
 // askApproval puts the hooks among the pre-approval checks into the outbox, of a
-// request that begins to wait for them. Other checks are up to the host.
+// request that begins to wait for them: those of the catalogue also while they
+// cannot be called, since nobody would ask them later. Other checks are up to the
+// host.
 func (d *draft) askApproval(ctx context.Context) error {
-	if len(d.state.Flow.PreApproval) == 0 {
-		return nil
-	}
-	g, done, err := d.engine.take(ctx, newest)
+	removed, err := d.removedChecks(ctx)
 	if err != nil {
 		return err
 	}
-	defer done()
 	for _, check := range d.state.Flow.PreApproval {
-		if g.config.Hooks[check] == nil {
+		ofCatalogue := slices.Contains(d.state.Flow.Removable, check)
+		if !ofCatalogue && d.engine.config.Hooks[check] == nil || slices.Contains(removed, check) {
 			continue
 		}
 		d.event(Event{Kind: "hook told", Message: string(HookPreApproval) + " hook " + check})
@@ -196,7 +201,7 @@ func (e *Engine) callFromOutbox(ctx context.Context, m *Message, l *letter, rec 
 	answer, err := g.callHook(ctx, call)
 	var failed *hookError
 	switch {
-	case errors.As(err, &failed) && !failed.passing:
+	case errors.As(err, &failed) && !failed.passing && !(approving && failed.disabled): // which is called once it is enabled
 		return done, fmt.Errorf("%w: %w", ErrRejected, err)
 	case err != nil || !approving:
 		return done, err

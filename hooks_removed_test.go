@@ -1,7 +1,11 @@
 package dsr_test
 
 import (
+	"context"
+	"fmt"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -102,4 +106,240 @@ func TestPreApprovalOfTheHostIsNotRemoved(t *testing.T) {
 	req, err = c.engine.Requests().PreApproval(t.Context(), req.ID, "host", true, dsr.By{})
 	require.NoError(t, err)
 	require.Equal(t, dsr.StatusApproved, req.Status)
+}
+
+// interposed is a store that something happens to in the midst of its calls: each
+// thing once.
+type interposed struct {
+	dsr.Store
+	beforeCommit func() // before a request is stored
+	afterCommit  func() // after that
+	afterSave    func() // after an update of the catalogue was stored
+	lost         bool   // nobody hears that it was
+	down         bool   // no request can be read
+
+	mu    sync.Mutex
+	lists []string // the lists of requests that were asked for
+}
+
+func (s *interposed) pop(do *func()) func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := *do
+	*do = nil
+	return f
+}
+
+// Commit implements [dsr.Store].
+func (s *interposed) Commit(ctx context.Context, ch *dsr.StoreChange) error {
+	if do := s.pop(&s.beforeCommit); do != nil {
+		do()
+	}
+	err := s.Store.Commit(ctx, ch)
+	if do := s.pop(&s.afterCommit); do != nil {
+		do()
+	}
+	return err
+}
+
+// SaveEntries implements [dsr.Store].
+func (s *interposed) SaveEntries(ctx context.Context, changes []dsr.EntryChange) (int64, error) {
+	v, err := s.Store.SaveEntries(ctx, changes)
+	if do := s.pop(&s.afterSave); do != nil {
+		do()
+	}
+	if s.lost {
+		return 0, errKilled
+	}
+	return v, err
+}
+
+// Request implements [dsr.Store].
+func (s *interposed) Request(ctx context.Context, id string) (*dsr.Record, error) {
+	if s.down {
+		return nil, errKilled
+	}
+	return s.Store.Request(ctx, id)
+}
+
+// Requests implements [dsr.Store].
+func (s *interposed) Requests(ctx context.Context, q dsr.RecordQuery) ([]*dsr.Record, error) {
+	s.mu.Lock()
+	s.lists = append(s.lists, fmt.Sprint(q.Status))
+	s.mu.Unlock()
+	if s.down {
+		return nil, errKilled
+	}
+	return s.Store.Requests(ctx, q)
+}
+
+// removing is a request that waits for pa1, while pa2 has said yes, over a store
+// that things happen to.
+func removing(t testing.TB, change func(*dsr.Config)) (c *configurable, s *interposed, now *clock, id string) {
+	t.Helper()
+	c = newConfigurable(t)
+	s = &interposed{Store: c.config.Store}
+	_, now = c.gated(t, func(config *dsr.Config) {
+		config.Store = s
+		if change != nil {
+			change(config)
+		}
+	}, "pa1", "pa2")
+	id = c.submits(t, dsr.StatusAwaitingPreApproval)
+	_, err := c.engine.Requests().PreApproval(t.Context(), id, "pa2", true, dsr.By{})
+	require.NoError(t, err)
+	c.requireStatus(t, id, dsr.StatusAwaitingPreApproval)
+	return c, s, now, id
+}
+
+func removeFirst(d *dsr.Definitions) error { d.PreApproval = d.PreApproval[1:]; return nil }
+
+// An update that was stored lets the requests go on that it is about, whatever
+// comes between: at once, or when somebody looks again.
+func TestRemovedHooksLetRequestsGoOnWhateverHappens(t *testing.T) {
+	t.Parallel()
+	t.Run("who asked hangs up", func(t *testing.T) {
+		t.Parallel()
+		c, s, _, id := removing(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		s.afterSave = cancel
+		_, err := c.engine.Catalogue().Update(ctx, removeFirst)
+		require.NoError(t, err)
+		c.requireStatus(t, id, dsr.StatusApproved)
+	})
+	t.Run("the keyring is down", func(t *testing.T) {
+		t.Parallel()
+		ring := &failingRing{}
+		c, s, _, id := removing(t, func(config *dsr.Config) { ring.Keyring, config.Keyring = config.Keyring, ring })
+		s.afterSave = func() { ring.down = true }
+		_, err := c.engine.Catalogue().Update(t.Context(), func(d *dsr.Definitions) error {
+			d.Connections["web"].Secrets = dsr.Secrets{"url": "there"} // which it is asked for
+			return removeFirst(d)
+		})
+		require.NoError(t, err)
+		require.Contains(t, c.logs.String(), "the catalogue was changed, but cannot be used yet")
+		c.requireStatus(t, id, dsr.StatusApproved)
+	})
+	for name, again := range map[string]func(*configurable){
+		"it goes on":        func(*configurable) {},
+		"it starts anew":    func(c *configurable) { c.engine = newEngine(t, c.config) },
+		"it has looked ere": func(c *configurable) { c.sends(t) },
+	} {
+		t.Run("the process never hears that it was stored, and "+name, func(t *testing.T) {
+			t.Parallel()
+			c, s, _, id := removing(t, nil)
+			c.sends(t)
+			s.lost = true
+			_, err := c.engine.Catalogue().Update(t.Context(), removeFirst)
+			require.ErrorIs(t, err, errKilled)
+			c.requireStatus(t, id, dsr.StatusAwaitingPreApproval)
+			again(c)
+			c.sends(t)
+			c.requireStatus(t, id, dsr.StatusApproved)
+		})
+	}
+	t.Run("requests cannot be read for a moment", func(t *testing.T) {
+		t.Parallel()
+		c, s, _, id := removing(t, nil)
+		c.sends(t)
+		s.afterSave = func() { s.down = true }
+		_, err := c.engine.Catalogue().Update(t.Context(), removeFirst)
+		require.NoError(t, err)
+		require.Contains(t, c.logs.String(), "could go on yet: they are looked for again")
+		_, err = c.engine.Messages().Send(t.Context())
+		require.ErrorIs(t, err, errKilled)
+		s.down = false
+		c.sends(t)
+		c.requireStatus(t, id, dsr.StatusApproved)
+	})
+	t.Run("another request cannot be read", func(t *testing.T) {
+		t.Parallel()
+		c, _, _, id := removing(t, nil)
+		other := c.submits(t, dsr.StatusAwaitingPreApproval)
+		rec, err := c.store.Request(t.Context(), other)
+		require.NoError(t, err)
+		rec.State = []byte("{")
+		rec.Version++
+		require.NoError(t, c.store.Commit(t.Context(), &dsr.StoreChange{ExpectVersion: rec.Version - 1, Record: *rec}))
+		_, err = c.engine.Catalogue().Update(t.Context(), removeFirst)
+		require.NoError(t, err)
+		c.requireStatus(t, id, dsr.StatusApproved)
+		require.Contains(t, c.logs.String(), "a request cannot be read and is passed over")
+	})
+}
+
+// An answer that is stored just when the other hook is removed lets the request go
+// on: who removed it has looked before, and who answers looks again.
+func TestAnswerMeetsTheRemovalOfAHook(t *testing.T) {
+	t.Parallel()
+	answered := func(t *testing.T, meanwhile func(*interposed)) (*configurable, string, *dsr.Request) {
+		c := newConfigurable(t)
+		s := &interposed{Store: c.config.Store}
+		c.gated(t, nil, "pa1", "pa2")
+		id := c.submits(t, dsr.StatusAwaitingPreApproval)
+		c.sends(t) // both are asked, and answer later
+		config := c.config
+		config.Store = s
+		other := &configurable{world: c.world, config: config, engine: newEngine(t, config)}
+		s.beforeCommit = func() {
+			_, err := c.engine.Catalogue().Update(t.Context(), removeFirst)
+			require.NoError(t, err)
+			c.requireStatus(t, id, dsr.StatusAwaitingPreApproval)
+			other.sends(t)
+			meanwhile(s)
+		}
+		req, err := other.engine.Requests().PreApproval(t.Context(), id, "pa2", true, dsr.By{})
+		require.NoError(t, err)
+		return other, id, req
+	}
+	t.Run("at once", func(t *testing.T) {
+		t.Parallel()
+		c, id, req := answered(t, func(*interposed) {})
+		require.Equal(t, dsr.StatusApproved, req.Status)
+		c.requireStatus(t, id, dsr.StatusApproved)
+	})
+	t.Run("later, where the store fails", func(t *testing.T) {
+		t.Parallel()
+		var s *interposed
+		c, id, req := answered(t, func(store *interposed) {
+			s = store
+			s.afterCommit = func() { s.down = true }
+		})
+		require.Equal(t, dsr.StatusAwaitingPreApproval, req.Status)
+		require.Equal(t, map[string]bool{"pa2": true}, req.PreApproval, "the answer is stored")
+		s.down = false
+		c.sends(t)
+		c.requireStatus(t, id, dsr.StatusApproved)
+	})
+}
+
+// All requests that wait are read only where there may be something to find: when
+// the catalogue has changed, and once a day.
+func TestRequestsThatWaitForRemovedHooksAreLookedForWithReason(t *testing.T) {
+	t.Parallel()
+	c, s, now, _ := removing(t, nil)
+	looks := func() (n int) {
+		t.Helper()
+		s.lists = nil
+		c.sends(t)
+		for _, of := range s.lists {
+			if of == fmt.Sprint([]dsr.Status{dsr.StatusAwaitingPreApproval}) {
+				n++
+			}
+		}
+		return n
+	}
+	require.Equal(t, 1, looks(), "it has just started")
+	require.Zero(t, looks())
+	now.add(23 * time.Hour)
+	require.Zero(t, looks())
+	now.add(time.Hour)
+	require.Equal(t, 1, looks(), "a day has passed")
+	c.update(t, func(d *dsr.Definitions) { d.Connections["web"].Name = "renamed" })
+	require.Equal(t, 1, looks(), "the catalogue has changed")
+	require.Zero(t, looks())
+	c = newConfigurable(t)
+	s.Store, c.config.Store = c.config.Store, s
+	c.engine = newEngine(t, c.config)
+	require.Zero(t, looks(), "there is no catalogue")
 }

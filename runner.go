@@ -22,6 +22,8 @@ type runner struct {
 	mail    chan struct{} // holds a token when something was put into the outbox
 
 	told sync.Map // IDs of the notices that are sent once in the life of a process
+
+	recounted atomic.Pointer[recounted] // nil for not yet
 }
 
 // Run lets the executor advance requests until ctx ends: those that are

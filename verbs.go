@@ -208,7 +208,11 @@ func (r *Requests) changeIf(ctx context.Context, id string, event lifecycle.Even
 		return nil, err
 	}
 	rec := &d.Record
-	return rec.request(), errors.Join(d.sweep(ctx), r.engine.sendWithCode(ctx, d), r.engine.hint(ctx, rec))
+	err = errors.Join(d.sweep(ctx), r.engine.sendWithCode(ctx, d), r.engine.hint(ctx, rec))
+	if event.Kind == lifecycle.Answer {
+		rec = r.engine.recountAnswered(ctx, d)
+	}
+	return rec.request(), err
 }
 
 // try drafts a change again and again until nobody else was faster.

@@ -51,8 +51,14 @@ func (e *Engine) know(m *Message, next time.Time) (changed bool, err error) {
 }
 
 // lookRound looks for requests that nobody would ever hear of otherwise: those
-// that wait for a vendor or a form that this process does not have.
+// that wait for a vendor or a form that this process does not have, or for hooks
+// that were removed.
 func (e *Engine) lookRound(ctx context.Context) error {
+	return errors.Join(e.recountRound(ctx), e.lookForUnknown(ctx))
+}
+
+// lookForUnknown looks for those that wait for a vendor or a form.
+func (e *Engine) lookForUnknown(ctx context.Context) error {
 	if err := e.forms.refresh(ctx); err != nil {
 		return err
 	}
