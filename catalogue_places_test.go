@@ -127,10 +127,10 @@ const (
 	aLink      = "https://privacy.example.com/packages/"
 )
 
-// vaultDown passes by itself, typeBroken only with somebody's help.
+// errVaultDown passes by itself, errTypeBroken only with somebody's help.
 var (
-	vaultDown  = fmt.Errorf("%w: the vault of vault-canary does not answer", dsr.ErrUnavailable)
-	typeBroken = errors.New("vault-canary: no such role")
+	errVaultDown  = fmt.Errorf("%w: the vault of vault-canary does not answer", dsr.ErrUnavailable)
+	errTypeBroken = errors.New("vault-canary: no such role")
 )
 
 // A package stays while its destination cannot be opened, the trail says nothing
@@ -138,7 +138,7 @@ var (
 // delivered, wherever its destination leads now.
 func TestExpiredPackagesWaitForTheirDestination(t *testing.T) {
 	t.Parallel()
-	for name, why := range map[string]error{"passing": vaultDown, "broken": typeBroken} {
+	for name, why := range map[string]error{"passing": errVaultDown, "broken": errTypeBroken} {
 		for where, now := range map[string]string{"there still": "one", "elsewhere since": "two"} {
 			t.Run(name+" and "+where, func(t *testing.T) {
 				t.Parallel()
@@ -175,7 +175,7 @@ func TestExpiredPackagesGoWhereTheyCan(t *testing.T) {
 	})
 	id := p.completed(t)
 	p.clock.add(25 * time.Hour)
-	p.fails(t, "one", vaultDown)
+	p.fails(t, "one", errVaultDown)
 	_, err := p.engine.Requests().Advance(t.Context(), id)
 	require.ErrorIs(t, err, dsr.ErrUnavailable)
 	require.Empty(t, p.expired(t, id))
@@ -334,7 +334,7 @@ func TestDownloadsWaitForTheirDestination(t *testing.T) {
 			token, _, err := p.engine.Downloads().Link(t.Context(), id, "", &dsr.LinkOptions{Once: true})
 			require.NoError(t, err)
 			p.lead(t, "folder", now)
-			p.fails(t, "one", vaultDown)
+			p.fails(t, "one", errVaultDown)
 
 			const down = `dsr: unavailable for now: destination "folder": it cannot be opened`
 			downloads := p.engine.Downloads()
@@ -407,7 +407,7 @@ func TestNoticeWaitsForItsLink(t *testing.T) {
 	t.Parallel()
 	p := newPlaces(t, func(c *dsr.Config) { c.DownloadURL = aLink })
 	id := p.unsent(t)
-	p.fails(t, "one", vaultDown)
+	p.fails(t, "one", errVaultDown)
 	_, err := p.engine.Messages().Send(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, p.told())
@@ -446,14 +446,14 @@ func TestPlannedRequestWaitsForItsDestination(t *testing.T) {
 			p := newPlaces(t, nil)
 			p.update(t, func(d *dsr.Definitions) { d.Policies["access"].Rules[0].Destination = destination })
 			id := p.planned(t, "access", "ada@example.com")
-			p.fails(t, "one", vaultDown)
+			p.fails(t, "one", errVaultDown)
 			req, err := retry(t, p.engine, id)
 			require.NoError(t, err)
 			require.Equal(t, dsr.StatusInProcessing, req.Status)
 			require.NotNil(t, req.Waiting)
 			require.Equal(t, `package of rule "access": it names destination "folder", which cannot be used: it cannot be opened`, req.Waiting.Reason)
 
-			p.fails(t, "one", typeBroken)
+			p.fails(t, "one", errTypeBroken)
 			p.clock.add(time.Hour)
 			_, err = p.engine.Requests().Advance(t.Context(), id)
 			require.EqualError(t, err, `dsr: request r1 failed at stage collect: `+req.Waiting.Reason)

@@ -101,7 +101,7 @@ func (e *Engine) destinationOf(ctx context.Context, p *PackageOutcome) (storage.
 	done()
 	if reason := g.lacking[lackingDestination(p.Destination)]; reason != nil && !errors.Is(reason, errRemoved) {
 		// In words only: what a type's error is besides says nothing of the request.
-		return nil, nil, fmt.Errorf("%w: destination %q: %v", ErrUnavailable, p.Destination, reason)
+		return nil, nil, fmt.Errorf("%w: destination %q: %s", ErrUnavailable, p.Destination, reason.Error())
 	}
 	return nil, func() {}, nil
 }
